@@ -1,0 +1,168 @@
+"""Puts the tables of this room to work: `apply` is called once, when all of kjax is defined."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+
+from kjax.compat.convert import Interface, convert, converting
+from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES
+from kjax.compat.positions import adapted_initializers, read_positions
+from kjax.compat.rules import CALLS, INTERFACES, LAYERS, METHODS
+
+PACKAGE = 'kjax'
+
+
+def accept_keras1(name: str) -> Callable[[type], type]:
+    """Class decorator: the constructor takes Keras 1 calls too, with Keras's warning; its signature stays Keras 2's.
+
+    Args:
+        name: the class's row in `rules.LAYERS`.
+    """
+    row = LAYERS[name]
+    interface = INTERFACES[row.interface]
+
+    def decorate(cls: type) -> type:
+        original = cls.__init__
+        if '__init__' in vars(cls) and hasattr(original, 'keras1'):
+            return cls
+
+        @functools.wraps(original)
+        def __init__(self, *args, **kwargs):
+            label = type(self).__name__
+            args, kwargs = read_positions(row, label, args, kwargs)
+            # a subclass that calls this constructor writes Python, not Keras: it may give what it likes by position
+            args, kwargs = convert(interface, label, args, kwargs, check=type(self) is cls)
+            for ignored in row.ignored:
+                kwargs.pop(ignored, None)
+            original(self, *args, **adapted_initializers(kwargs))
+
+        __init__.keras1 = row
+        cls.__init__ = __init__
+        return cls
+
+    return decorate
+
+
+def apply() -> list[str]:
+    """Make kjax take Keras 1 calls and answer to the names of older versions; doing it again changes nothing.
+
+    Returns:
+        The rows of the tables that found nothing to work on (a test expects none).
+    """
+    missing: list[str] = []
+    layers = importlib.import_module(f'{PACKAGE}.layers')
+    for name in LAYERS:
+        cls = getattr(layers, name, None)
+        if cls is None:
+            missing.append(f'layers:{name}')
+        else:
+            accept_keras1(name)(cls)
+    for target, interface in {**METHODS, **CALLS}.items():
+        _wrap(target, interface, missing)
+    for module, cls in MODULE_CLASSES.items():
+        if _module(module, missing) is not None:
+            sys.modules[f'{PACKAGE}.{module}'].__class__ = _get(cls)
+    for module, names in NAMES.items():
+        _add_names(module, names, missing)
+    for target, names in ATTRIBUTES.items():
+        _add_attributes(target, names, missing)
+    return missing
+
+
+def _module(name: str, missing: list[str]):
+    full = f'{PACKAGE}.{name}' if name else PACKAGE
+    if full not in sys.modules and importlib.util.find_spec(full) is None:
+        missing.append(name)
+        return None
+    return importlib.import_module(full)
+
+
+def _get(target: str):
+    """The object that 'module:name' names."""
+    module, _, name = target.partition(':')
+    return getattr(importlib.import_module(f'{PACKAGE}.{module}' if module else PACKAGE), name)
+
+
+def _wrap(target: str, interface: Interface, missing: list[str]) -> None:
+    """Make the function, method or constructor 'module:name' or 'module:Class.name' take Keras 1 calls."""
+    where, _, path = target.partition(':')
+    module = _module(where, missing)
+    if module is None:
+        return
+    *owners, name = path.split('.')
+    owner = module
+    for part in owners:
+        owner = getattr(owner, part, None)
+    found = None if owner is None else getattr(owner, name, None)
+    if found is None:
+        missing.append(target)
+    elif inspect.isclass(found):
+        if not hasattr(vars(found).get('__init__'), 'keras1'):
+            found.__init__ = _marked(converting(_lenient(interface))(found.__init__))
+    elif owners:
+        if not hasattr(vars(owner).get(name), 'keras1'):
+            setattr(owner, name, _marked(converting(_lenient(interface), name)(found)))
+    elif not hasattr(found, 'keras1'):
+        _replace(module, name, found, _marked(converting(_lenient(interface), name, method=False)(found)))
+
+
+def _lenient(interface: Interface) -> Interface:
+    """Without the limit on positional arguments: more of them mean the same in Keras 1 and Keras 2 methods."""
+    return Interface(None, interface.renamed, interface.values, interface.steps)
+
+
+def _marked(wrapper):
+    wrapper.keras1 = True
+    return wrapper
+
+
+def _replace(module, name, old, new) -> None:
+    """Bind `new` where the module and the package above it have `old`."""
+    package = sys.modules.get(module.__name__.rpartition('.')[0])
+    for place in (module, package):
+        if place is not None and vars(place).get(name) is old:
+            setattr(place, name, new)
+
+
+def _add_names(where: str, names: dict[str, str], missing: list[str]) -> None:
+    """Give a module the names it had in older versions; a name it has itself stays."""
+    module = _module(where, missing)
+    if module is None:
+        return
+    for name, target in names.items():
+        if hasattr(module, name):
+            continue
+        source, _, attribute = target.partition(':')
+        found = _module(source, missing)
+        if found is None or not hasattr(found, attribute):
+            missing.append(f'{where}:{name} = {target}')
+        else:
+            setattr(module, name, getattr(found, attribute))
+
+
+def _add_attributes(target: str, names: dict[str, str], missing: list[str]) -> None:
+    """Give a class attributes under the names they had in older versions."""
+    where, _, name = target.partition(':')
+    module = _module(where, missing)
+    cls = None if module is None else getattr(module, name, None)
+    if cls is None:
+        missing.append(target)
+        return
+    for old, new in names.items():
+        if not hasattr(cls, old):
+            setattr(cls, old, _renamed(new))
+
+
+def _renamed(name: str) -> property:
+    def get(self):
+        return getattr(self, name)
+
+    def put(self, value):
+        setattr(self, name, value)
+
+    return property(get, put, doc=f'The name that older versions of Keras gave `{name}`.')

@@ -1,0 +1,550 @@
+"""Layer: the description of one layer, its weights' handles and its calls."""
+from __future__ import annotations
+
+import inspect
+import re
+
+import numpy as np
+
+from kjax import backend as K
+from kjax import initializers
+from kjax.engine.input_spec import InputSpec, check_inputs
+from kjax.engine.modules import run_module
+from kjax.engine.node import Node
+from kjax.graph import KerasTensor, Variable, as_update
+from kjax.graph.names import name_scope, scoped
+
+__all__ = ["InputSpec", "Layer", "Node", "to_list", "unlist"]
+
+
+def to_list(x) -> list:
+    """A list of what may be one thing, a list or a tuple."""
+    if isinstance(x, list):
+        return x
+    return list(x) if isinstance(x, tuple) else [x]
+
+
+def unlist(x):
+    """The only element of a list of one, else the list."""
+    return x[0] if len(x) == 1 else x
+
+
+def unique(items) -> list:
+    """The items without repetitions, by identity, in order."""
+    return list({id(i): i for i in items}.values())
+
+
+def _snake_case(name: str) -> str:
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    return "private" + name if name[0] == "_" else name
+
+
+_BASE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype")
+
+
+class Layer:
+    """Base of all layers: `build` makes the weights, `call` the outputs.
+
+    A subclass defines `__init__`, `build(input_shape)` (weights by `add_weight`), `call(inputs)`, `compute_output_shape`,
+    `get_config` and, where masks matter, `compute_mask`. `call` runs once per use of the layer on symbolic tensors; what it
+    does there with `keras.backend` functions and operators is what the compiled model does.
+
+    Args:
+        name: str, unique in a model; by default the class name in snake case and a number.
+        trainable: whether training may change the weights.
+        input_shape: shape of one sample (no batch axis), for the first layer of a Sequential.
+        batch_input_shape: the same with the batch axis.
+        batch_size: the batch axis of `input_shape`.
+        dtype: of the input placeholder; default `floatx()`.
+        weights: arrays to start from.
+
+    Raises:
+        TypeError: for an argument no layer has.
+    """
+
+    input_spec = None
+    supports_masking = False
+    stateful = False
+    trainable = True
+    name = None
+    dtype = None
+
+    def __init__(self, **kwargs):
+        self._set_up()
+        for name in kwargs:
+            if name not in _BASE_ARGUMENTS:
+                raise TypeError(f"Keyword argument not understood by layer {type(self).__name__}: {name}={kwargs[name]!r:.100}")
+        name = kwargs.get("name")
+        if not name:
+            prefix = _snake_case(type(self).__name__)
+            name = f"{prefix}_{K.get_uid(prefix)}"
+        self.name = name
+        self.trainable = kwargs.get("trainable", True)
+        self.dtype = kwargs.get("dtype")
+        if "input_shape" in kwargs or "batch_input_shape" in kwargs:
+            if "batch_input_shape" in kwargs:
+                batch_input_shape = tuple(kwargs["batch_input_shape"])
+            else:
+                shape = kwargs["input_shape"]
+                shape = (shape,) if shape is None or isinstance(shape, (int, np.integer)) else tuple(shape)
+                batch_input_shape = (kwargs.get("batch_size"), *shape)
+            self.batch_input_shape = batch_input_shape
+            self.dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or K.floatx()
+        self._initial_weights = kwargs.get("weights")
+
+    def _set_up(self):
+        """The bookkeeping every layer and model has; done once, before anything else is stored."""
+        if "_inbound_nodes" in self.__dict__:
+            return
+        set_plain = object.__setattr__
+        for name, value in (
+            ("_inbound_nodes", []),
+            ("_outbound_nodes", []),
+            ("_trainable_weights", []),
+            ("_non_trainable_weights", []),
+            ("_collections", {}),
+            ("_tracked_layers", []),
+            ("_losses", []),
+            ("_updates", []),
+            ("_per_input_losses", {}),
+            ("_per_input_updates", {}),
+            ("_initial_weights", None),
+            ("_built", False),
+        ):
+            set_plain(self, name, value)
+
+    def __setattr__(self, name, value):
+        if "_inbound_nodes" not in self.__dict__:
+            self._set_up()
+        if isinstance(value, Layer) and not any(value is known for known in self._tracked_layers):
+            self._tracked_layers.append(value)
+        object.__setattr__(self, name, value)
+
+    # ------------------------------------------------------------ weights
+
+    @property
+    def built(self) -> bool:
+        return self._built
+
+    @built.setter
+    def built(self, value):
+        self._built = value
+
+    @property
+    def trainable_weights(self) -> list:
+        if not getattr(self, "trainable", True):
+            return []
+        inner = [w for layer in self._tracked_layers for w in layer.trainable_weights]
+        return unique([*self._trainable_weights, *inner])
+
+    @trainable_weights.setter
+    def trainable_weights(self, weights):
+        self._trainable_weights = list(weights)
+
+    @property
+    def non_trainable_weights(self) -> list:
+        inner = [w for layer in self._tracked_layers for w in layer.non_trainable_weights]
+        if getattr(self, "trainable", True):
+            return unique([*self._non_trainable_weights, *inner])
+        # Frozen: what could be trained comes first, as in Keras.
+        return unique(
+            [
+                *self._trainable_weights,
+                *self._non_trainable_weights,
+                *[w for layer in self._tracked_layers for w in layer.weights],
+            ]
+        )
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, weights):
+        self._non_trainable_weights = list(weights)
+
+    @property
+    def weights(self) -> list:
+        return unique([*self.trainable_weights, *self.non_trainable_weights])
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+    variables = weights
+
+    def add_weight(
+        self,
+        name=None,
+        shape=None,
+        dtype=None,
+        initializer=None,
+        regularizer=None,
+        trainable=True,
+        constraint=None,
+        collection=None,
+    ):
+        """Makes one weight of the layer.
+
+        Args:
+            name: short name, e.g. 'kernel'; it names the weight in files and in the Flax variables.
+            shape: tuple of int.
+            initializer: as `initializers.get` takes it; default Glorot uniform.
+            regularizer: function of the weight, added to the loss.
+            trainable: False for statistics and state.
+            constraint: function applied after each update.
+            collection: Flax collection; default 'params' when trainable, else 'batch_stats' for moving statistics
+                and 'state' for the rest.
+
+        Returns:
+            Variable.
+        """
+        name = name or f"weight_{len(self._trainable_weights) + len(self._non_trainable_weights)}"
+        shape = () if shape is None else tuple(int(d) for d in to_list(shape))
+        if any(d < 0 for d in shape):
+            raise ValueError(f"Layer {self.name}: the weight {name!r} needs sizes >= 0; got shape {shape}.")
+        dtype = dtype or K.floatx()
+        initializer = initializers.get(initializer or "glorot_uniform")
+        prepare = getattr(initializer, "prepare", None)
+        if prepare is not None:
+            value = prepare(shape, dtype=dtype)
+        else:
+            value = initializer(shape) if "dtype" not in _parameters(initializer) else initializer(shape, dtype=dtype)
+            value = K.eval(value) if isinstance(value, (KerasTensor, Variable)) else np.asarray(value, dtype=dtype)
+        weight = Variable(
+            value, name=scoped(name, self.name), dtype=dtype, shape=shape, trainable=trainable, constraint=constraint
+        )
+        weight.initializer = initializer
+        if regularizer is not None:
+            self.add_loss(regularizer(weight))
+        if trainable:
+            self._trainable_weights.append(weight)
+        else:
+            self._non_trainable_weights.append(weight)
+        if collection is None:
+            collection = "params" if trainable else "batch_stats" if name.startswith("moving_") else "state"
+        self._collections[id(weight)] = (collection, name)
+        return weight
+
+    def get_weights(self) -> list:
+        """The weights' values, NumPy arrays: trainable ones first, each group in the order of creation."""
+        return K.batch_get_value(self.weights)
+
+    def set_weights(self, weights) -> None:
+        """Replaces the weights' values.
+
+        Raises:
+            ValueError: when number or shapes differ; nothing is changed then.
+        """
+        weights = list(weights)
+        mine = self.weights
+        if len(mine) != len(weights):
+            raise ValueError(
+                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length {len(weights)}, '
+                f"but the layer was expecting {len(mine)} weights: shapes {[tuple(w.shape) for w in mine]}."
+            )
+        for handle, value in zip(mine, weights, strict=True):
+            if tuple(np.shape(value)) != tuple(handle.shape):
+                raise ValueError(
+                    f"Layer {self.name}: weight {handle.name!r} has shape {tuple(handle.shape)}, which is not compatible "
+                    f"with the provided shape {tuple(np.shape(value))}."
+                )
+        K.batch_set_value(list(zip(mine, weights, strict=True)))
+
+    def count_params(self) -> int:
+        """How many numbers the weights hold.
+
+        Raises:
+            RuntimeError: when the layer is not built.
+        """
+        if not self.built:
+            raise RuntimeError(
+                f"You tried to call `count_params` on {self.name}, but the layer isn't built. "
+                f"You can build it manually via: `{self.name}.build(batch_input_shape)`."
+            )
+        return sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.weights)
+
+    # ------------------------------------------------------------ calling
+
+    def build(self, input_shape):
+        """Makes the weights for inputs of this shape (batch axis included)."""
+        self.built = True
+
+    def call(self, inputs, **kwargs):
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_mask(self, inputs, mask=None):
+        """The output's mask. Raises a TypeError where a mask comes in that the layer does not support."""
+        if not self.supports_masking:
+            if mask is not None and any(m is not None for m in to_list(mask)):
+                raise TypeError(
+                    f"Layer {self.name} does not support masking, but was passed an input_mask: {mask!r}"
+                )
+            return None
+        return mask
+
+    def assert_input_compatibility(self, inputs):
+        check_inputs(self, inputs)
+
+    def apply_module(self, module, *inputs, weights=None, training=None, rowwise=True, **kwargs):
+        """Runs a Flax module on tensors with this layer's weights bound to its parameters by name.
+
+        Args:
+            module: unbound linen module with static fields.
+            inputs: tensors.
+            weights: the weights to bind; default all of the layer's own.
+            training: None: the phase the model runs in; or a bool.
+            rowwise: whether a row of the result depends on that row of the inputs only.
+            kwargs: further arguments of the module, tensors or static.
+
+        Returns:
+            What the module returns. Changed batch statistics become updates of the layer.
+        """
+        own = [*self._trainable_weights, *self._non_trainable_weights] if weights is None else weights
+        bound: dict = {"params": {}}
+        for w in own:
+            collection, name = self._collections.get(id(w), ("params" if w.trainable else "state", w.short_name))
+            if collection != "state":
+                bound.setdefault(collection, {})[name] = w
+        if isinstance(training, KerasTensor):
+            training = None
+        elif training is not None:
+            training = bool(training)
+        outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise)
+        if stats and training is not False:
+            changed = [(bound["batch_stats"][n], v) for n, v in stats.items()]
+            self.add_update(changed, [t for t in inputs if isinstance(t, KerasTensor)])
+        return outputs
+
+    def __call__(self, inputs, **kwargs):
+        """Applies the layer to symbolic tensors.
+
+        Args:
+            inputs: KerasTensor or list of them.
+            kwargs: passed on to `call`.
+
+        Returns:
+            KerasTensor or list.
+        """
+        if isinstance(inputs, tuple):
+            inputs = list(inputs)
+        with name_scope(self.name):
+            if not self.built:
+                self.assert_input_compatibility(inputs)
+                self.build(unlist([_shape_of(x, self) for x in to_list(inputs)]))
+                self.built = True
+                self._load_initial_weights()
+            self.assert_input_compatibility(inputs)
+            previous = unlist([getattr(x, "_keras_mask", None) for x in to_list(inputs)])
+            arguments = dict(kwargs)
+            has_mask = any(m is not None for m in to_list(previous))
+            if has_mask and "mask" in _parameters(self.call) and kwargs.get("mask") is None:
+                kwargs["mask"] = previous
+            outputs = self.call(inputs, **kwargs)
+            mask_in = kwargs.get("mask") if kwargs.get("mask") is not None else (previous if has_mask else None)
+            output_mask = self.compute_mask(inputs, mask_in)
+            outputs = self._own_outputs(inputs, outputs)
+            self._merge_shapes(inputs, outputs)
+            self._connect(inputs, outputs, output_mask, arguments)
+            self._regularize_activity(inputs, outputs)
+        return outputs
+
+    def _load_initial_weights(self):
+        if self._initial_weights is not None:
+            weights, self._initial_weights = self._initial_weights, None
+            self.set_weights(weights)
+
+    def _own_outputs(self, inputs, outputs):
+        """Outputs that are no input of this call and belong to no other layer's call."""
+        taken = {id(x) for x in to_list(inputs)}
+        own = []
+        for x in to_list(outputs):
+            if not isinstance(x, KerasTensor):
+                if not isinstance(x, (Variable, np.ndarray)) and not hasattr(x, "shape"):
+                    raise TypeError(
+                        f"Layer {self.name}: `call` must return tensors made with keras.backend functions; got {type(x).__name__}."
+                    )
+                x = K.identity(K.constant(x) if not isinstance(x, Variable) else x)
+            own.append(K.identity(x) if id(x) in taken or hasattr(x, "_keras_history") else x)
+        return own if isinstance(outputs, (list, tuple)) else own[0]
+
+    def _merge_shapes(self, inputs, outputs):
+        """Dimensions that only the layer's `compute_output_shape` knows."""
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return
+        tensors = to_list(outputs)
+        if all(None not in t.shape[1:] for t in tensors):
+            return
+        shapes = self.compute_output_shape(unlist([tuple(x.shape) for x in to_list(inputs)]))
+        shapes = list(shapes) if isinstance(shapes, list) else [shapes]
+        for t, shape in zip(tensors, shapes, strict=False):
+            if shape is not None and len(shape) == len(t.shape):
+                t._keras_shape = tuple(b if a is None else a for a, b in zip(t.shape, shape, strict=True))
+
+    def _connect(self, inputs, outputs, output_mask, arguments=None):
+        """Records the call: a Node, and on each output where it comes from."""
+        inputs, outputs = to_list(inputs), to_list(outputs)
+        masks = to_list(output_mask) if isinstance(output_mask, (list, tuple)) else [output_mask] * len(outputs)
+        history = [getattr(x, "_keras_history", (None, None, None)) for x in inputs]
+        node = Node(
+            self,
+            [h[0] for h in history],
+            [h[1] for h in history],
+            [h[2] for h in history],
+            inputs,
+            outputs,
+            [getattr(x, "_keras_mask", None) for x in inputs],
+            masks,
+            [tuple(x.shape) for x in inputs],
+            [tuple(x.shape) for x in outputs],
+            arguments or {},
+        )
+        for i, (x, mask) in enumerate(zip(outputs, masks, strict=False)):
+            x._keras_history = (self, len(self._inbound_nodes) - 1, i)
+            x._keras_mask = mask
+        return node
+
+    def _regularize_activity(self, inputs, outputs):
+        regularizer = getattr(self, "activity_regularizer", None)
+        if regularizer is not None:
+            self.add_loss([regularizer(x) for x in to_list(outputs)], to_list(inputs))
+
+    # ------------------------------------------------------------ losses and updates
+
+    def add_loss(self, losses, inputs=None):
+        """Adds scalar tensors to what training minimises; with `inputs`, only where the layer is called on these."""
+        self._register(self._losses, self._per_input_losses, to_list(losses), inputs)
+
+    def add_update(self, updates, inputs=None):
+        """Adds updates that each training step makes: `K.update(...)` or pairs (variable, value)."""
+        if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
+            updates = [updates]
+        self._register(self._updates, self._per_input_updates, [as_update(u) for u in to_list(updates)], inputs)
+
+    @staticmethod
+    def _register(everything, per_input, items, inputs):
+        if not items:
+            return
+        everything.extend(items)
+        key = None if inputs is None or to_list(inputs) == [] else tuple(id(x) for x in to_list(inputs))
+        per_input.setdefault(key, []).extend(items)
+
+    @property
+    def losses(self) -> list:
+        inner = [x for layer in self._tracked_layers for x in layer.losses]
+        return unique([*self._losses, *inner])
+
+    @property
+    def updates(self) -> list:
+        if not self.trainable and not self.stateful:
+            return []
+        inner = [x for layer in self._tracked_layers for x in layer.updates]
+        return unique([*self._updates, *inner])
+
+    def get_losses_for(self, inputs) -> list:
+        """Losses that depend on these inputs; `None`: those that depend on none."""
+        key = None if inputs is None else tuple(id(x) for x in to_list(inputs))
+        inner = [x for layer in self._tracked_layers for x in layer.losses] if inputs is None else []
+        return unique([*self._per_input_losses.get(key, []), *inner])
+
+    def get_updates_for(self, inputs) -> list:
+        """Updates that depend on these inputs; `None`: those that depend on none."""
+        if not self.trainable and not self.stateful:
+            return []
+        key = None if inputs is None else tuple(id(x) for x in to_list(inputs))
+        inner = [x for layer in self._tracked_layers for x in layer.updates] if inputs is None else []
+        return unique([*self._per_input_updates.get(key, []), *inner])
+
+    # ------------------------------------------------------------ what went in and out
+
+    def _at(self, index, attribute, what):
+        if not self._inbound_nodes:
+            raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
+        if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
+            raise ValueError(
+                f"Asked to get {what} at node {index}, but layer {self.name} has only {len(self._inbound_nodes)} inbound nodes."
+            )
+        return unlist(getattr(self._inbound_nodes[index], attribute))
+
+    def _only(self, attribute, what, at):
+        if not self._inbound_nodes:
+            raise AttributeError(f"Layer {self.name} is not connected, no {what}: it has never been called.")
+        if len(self._inbound_nodes) > 1:
+            values = [getattr(node, attribute) for node in self._inbound_nodes]
+            if not attribute.endswith("shapes") or any(v != values[0] for v in values):
+                raise AttributeError(
+                    f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" is ill-defined. "
+                    f"Use `{at}(node_index)` instead."
+                )
+        return unlist(getattr(self._inbound_nodes[0], attribute))
+
+    def get_input_at(self, node_index):
+        return self._at(node_index, "input_tensors", "input")
+
+    def get_output_at(self, node_index):
+        return self._at(node_index, "output_tensors", "output")
+
+    def get_input_mask_at(self, node_index):
+        return self._at(node_index, "input_masks", "input mask")
+
+    def get_output_mask_at(self, node_index):
+        return self._at(node_index, "output_masks", "output mask")
+
+    def get_input_shape_at(self, node_index):
+        return self._at(node_index, "input_shapes", "input shape")
+
+    def get_output_shape_at(self, node_index):
+        return self._at(node_index, "output_shapes", "output shape")
+
+    @property
+    def input(self):
+        return self._only("input_tensors", "input", "get_input_at")
+
+    @property
+    def output(self):
+        return self._only("output_tensors", "output", "get_output_at")
+
+    @property
+    def input_mask(self):
+        return self._only("input_masks", "input mask", "get_input_mask_at")
+
+    @property
+    def output_mask(self):
+        return self._only("output_masks", "output mask", "get_output_mask_at")
+
+    @property
+    def input_shape(self):
+        return self._only("input_shapes", "input shape", "get_input_shape_at")
+
+    @property
+    def output_shape(self):
+        return self._only("output_shapes", "output shape", "get_output_shape_at")
+
+    # ------------------------------------------------------------ config
+
+    def get_config(self) -> dict:
+        config = {"name": self.name, "trainable": self.trainable}
+        if hasattr(self, "batch_input_shape"):
+            config["batch_input_shape"] = self.batch_input_shape
+        if getattr(self, "dtype", None) is not None:
+            config["dtype"] = self.dtype
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def __repr__(self):
+        return f"<{type(self).__module__}.{type(self).__name__} {self.name!r}>"
+
+
+def _parameters(fn):
+    try:
+        return inspect.signature(fn).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _shape_of(x, layer):
+    if not hasattr(x, "shape"):
+        raise ValueError(f"Layer {layer.name} was called on {type(x).__name__}, which has no shape; tensors were required.")
+    return tuple(x.shape)
+

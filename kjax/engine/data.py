@@ -1,0 +1,274 @@
+"""From what users pass as data to lists of arrays of the right shapes."""
+from __future__ import annotations
+
+import numpy as np
+
+from kjax.engine.base_layer import to_list
+from kjax.graph import KerasTensor, Variable
+
+__all__ = [
+    "check_lengths",
+    "check_targets",
+    "cut",
+    "sample_weights",
+    "standardize",
+    "take",
+]
+
+
+def _as_array(x, name, what):
+    """An array, or a sliceable object with a shape (HDF5 data set, memmap) as it is."""
+    if isinstance(x, (KerasTensor, Variable)):
+        raise ValueError(
+            f"Error when checking {what}: {name} was given the symbolic tensor {x!r}; arrays were expected. "
+            "To call a model on a tensor write model(tensor)."
+        )
+    if isinstance(x, np.ndarray):
+        array = x
+    elif hasattr(x, "values") and hasattr(x, "iloc"):  # pandas
+        array = x.values
+    elif hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__jax_array__") and not hasattr(x, "__array_interface__"):
+        if hasattr(x, "devices"):
+            return np.asarray(x)
+        return x
+    else:
+        array = np.asarray(x)
+    if array.dtype == object:
+        raise ValueError(
+            f"Error when checking {what}: {name} must be an array of numbers with one shape; got an array of objects of "
+            f"shape {array.shape} (are the samples of unequal length?)."
+        )
+    if array.dtype.kind in "USMmV":
+        raise TypeError(f"Error when checking {what}: {name} must hold numbers; got dtype {array.dtype}.")
+    return array
+
+
+def standardize(data, names, shapes, dtypes, what, check_batch=True) -> list:
+    """A list of arrays, one per name.
+
+    Args:
+        data: array, list of arrays, or dict by name.
+        names: of the inputs or outputs.
+        shapes: expected shape of each with the batch axis, None where unknown; or None for no check.
+        dtypes: floats are cast to these when they differ; integers are left for the device.
+        what: 'input' or 'target', for messages.
+
+    Raises:
+        ValueError: when arrays are missing or superfluous, or shapes do not fit.
+    """
+    if not names:
+        if data is not None and len(to_list(data)):
+            raise ValueError(f"Error when checking model {what}: expected no data, but got: {type(data).__name__}")
+        return []
+    if data is None:
+        raise ValueError(f"Error when checking model {what}: expected data for {list(names)}, but got None.")
+    if isinstance(data, dict):
+        missing = [n for n in names if n not in data]
+        if missing:
+            raise ValueError(f'No data provided for "{missing[0]}". Need data for each key in: {list(names)}')
+        arrays = [data[n] for n in names]
+    elif isinstance(data, (list, tuple)):
+        arrays = _from_list(data, names, what)
+    else:
+        arrays = [data]
+    if len(arrays) != len(names):
+        raise ValueError(
+            f"Error when checking model {what}: the list of arrays that you are passing to your model is not the size the "
+            f"model expected. Expected to see {len(names)} array(s) for {list(names)}, but instead got {len(arrays)} array(s) "
+            f"of shapes {[np.shape(a) for a in arrays[:5]]}."
+        )
+    result = []
+    for name, shape, dtype, x in zip(names, shapes, dtypes, arrays, strict=True):
+        x = _as_array(x, name, what)
+        if len(x.shape) == 1:
+            x = np.asarray(x).reshape(-1, 1)
+        if len(x.shape) == 0:
+            raise ValueError(f"Error when checking {what}: expected {name} to be an array with a batch axis; got the scalar {x!r}.")
+        if shape is not None:
+            _check_shape(x, name, shape, what, check_batch)
+        result.append(_cast(x, dtype))
+    return result
+
+
+def _from_list(data, names, what) -> list:
+    if len(names) == 1 and len(data) and (np.isscalar(data[0]) or isinstance(data[0], (list, tuple, np.generic))):
+        return [np.asarray(data)]
+    return list(data)
+
+
+def _cast(x, dtype):
+    """Floating-point data in the input's type; narrow integers stay so that less is moved."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fc" and x.dtype != dtype and np.dtype(dtype).kind == "f":
+        return x.astype(dtype)
+    if isinstance(x, np.ndarray) and x.dtype in (np.int64, np.uint64):
+        return x.astype(dtype if np.dtype(dtype).kind == "f" else "int32")
+    return x
+
+
+def _check_shape(x, name, shape, what, check_batch):
+    if len(x.shape) != len(shape):
+        raise ValueError(
+            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array with shape {tuple(x.shape)}"
+        )
+    for i, (got, want) in enumerate(zip(x.shape, shape, strict=True)):
+        if i == 0 and not check_batch:
+            continue
+        if want is not None and got != want and i > 0:
+            raise ValueError(
+                f"Error when checking {what}: expected {name} to have shape {tuple(shape[1:])} but got array with shape "
+                f"{tuple(x.shape[1:])}"
+            )
+
+
+def check_lengths(inputs, targets, weights) -> int:
+    """The common number of samples.
+
+    Raises:
+        ValueError: when the arrays do not agree, or hold no sample.
+    """
+
+    def length(arrays, what):
+        sizes = sorted({x.shape[0] for x in arrays if x is not None})
+        if len(sizes) > 1:
+            raise ValueError(
+                f"All {what} arrays should have the same number of samples. Got array shapes: "
+                f"{[tuple(x.shape) for x in arrays if x is not None]}"
+            )
+        return sizes[0] if sizes else None
+
+    n, m, w = length(inputs, "input"), length(targets, "target"), length(weights, "sample_weight")
+    if n is not None and m is not None and n != m:
+        raise ValueError(
+            f"Input arrays should have the same number of samples as target arrays. Found {n} input samples and {m} target samples."
+        )
+    if m is not None and w is not None and m != w:
+        raise ValueError(
+            f"Sample_weight arrays should have the same number of samples as target arrays. Found {w} sample_weight arrays "
+            f"and {m} target samples."
+        )
+    size = next((s for s in (n, m) if s is not None), None)
+    if not size:
+        raise ValueError("the data holds no sample: at least one is required.")
+    return size
+
+
+def check_targets(targets, objectives, outputs) -> None:
+    """Refuses targets that a loss cannot take.
+
+    Raises:
+        ValueError: one-hot losses fed with labels, labels out of range or NaN for sparse losses.
+    """
+    for y, objective, name, shape in zip(targets, objectives, outputs[0], outputs[1], strict=True):
+        if objective == "categorical_crossentropy" and y.shape[-1] == 1:
+            raise ValueError(
+                f"You are passing a target array of shape {tuple(y.shape)} for output {name!r} while using as loss "
+                "`categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of shape (samples, "
+                "classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
+                "`sparse_categorical_crossentropy`, which expects integer targets."
+            )
+        if objective == "sparse_categorical_crossentropy" and isinstance(y, np.ndarray) and shape[-1] is not None:
+            low, high = y.min(), y.max()
+            if np.isnan(low) or np.isnan(high):
+                raise ValueError(f"the integer targets of output {name!r} hold NaN; labels from 0 to {shape[-1] - 1} are required.")
+            if low < 0 or high >= shape[-1]:
+                raise ValueError(
+                    f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to {shape[-1] - 1} are "
+                    "required (one per class of the output)."
+                )
+
+
+def sample_weights(given, class_weight, targets, names, modes) -> list:
+    """The weights of each output's samples: arrays, or None for all ones.
+
+    Args:
+        given: None, array, list, or dict by output name.
+        class_weight: None, dict class -> weight, list or dict by output of such dicts.
+        targets: the standardized targets.
+        modes: None or 'temporal' per output.
+    """
+    weights = _per_output(given, names, "sample_weight")
+    classes = _class_weights(class_weight, names)
+    result = []
+    for w, c, y, name, mode in zip(weights, classes, targets, names, modes, strict=True):
+        if w is not None:
+            result.append(_given_weights(np.asarray(w, "float32"), y, name, mode))
+        elif c is not None:
+            result.append(_weights_of_classes(c, y, name, mode))
+        else:
+            result.append(None)
+    return result
+
+
+def _per_output(x, names, what) -> list:
+    if x is None:
+        return [None] * len(names)
+    if isinstance(x, dict):
+        unknown = [k for k in x if k not in names]
+        if unknown:
+            raise ValueError(f"{what} names the output {unknown[0]!r}; the outputs are {list(names)}.")
+        return [x.get(n) for n in names]
+    if len(names) == 1:
+        if isinstance(x, (list, tuple)) and len(x) == 1 and not np.isscalar(x[0]):
+            return [x[0]]
+        return [x]
+    if isinstance(x, (list, tuple)):
+        if len(x) != len(names):
+            raise ValueError(f"{what} must have one entry per output {list(names)}; got {len(x)}.")
+        return list(x)
+    raise TypeError(f"The model has multiple outputs, so `{what}` should be either a list or a dict by name {list(names)}; got {type(x).__name__}.")
+
+
+def _class_weights(x, names) -> list:
+    if isinstance(x, dict) and len(names) > 1 and not any(k in names for k in x):
+        raise ValueError(f"the model has several outputs: class_weight must be a dict by output name {list(names)}; got {x!r:.200}.")
+    if isinstance(x, dict) and not any(isinstance(v, dict) for v in x.values()):
+        return [x] if len(names) == 1 else [x.get(n) for n in names]
+    return _per_output(x, names, "class_weight")
+
+
+def _given_weights(w, y, name, mode):
+    rank = 2 if mode == "temporal" else 1
+    if w.ndim != rank:
+        if rank == 1:
+            raise ValueError(
+                f"Found a sample_weight array with shape {w.shape} for output {name!r}. In order to use timestep-wise sample "
+                "weights, you should specify sample_weight_mode=\"temporal\" in compile(); otherwise it must be 1-D."
+            )
+        raise ValueError(f"Found a sample_weight array with shape {w.shape} for output {name!r}: temporal weights must be 2-D (samples, timesteps).")
+    if w.shape != tuple(y.shape[:rank]):
+        raise ValueError(f"Found a sample_weight array with shape {w.shape} for targets of output {name!r} with shape {tuple(y.shape)}. sample_weight cannot be broadcast.")
+    return w
+
+
+def _weights_of_classes(classes, y, name, mode):
+    if mode == "temporal" or len(y.shape) > 2:
+        raise ValueError(f"`class_weight` not supported for 3+ dimensional or temporal targets (output {name!r}, shape {tuple(y.shape)}).")
+    y = np.asarray(y)
+    labels = y.argmax(axis=1) if y.shape[1] > 1 else y.reshape(-1)
+    known = sorted(classes)
+    missing = sorted(set(np.unique(labels).tolist()) - set(known))
+    if missing:
+        raise ValueError(f"`class_weight` must contain all classes in the data. The classes {missing} exist in the data but not in `class_weight`.")
+    table = np.array([classes[k] for k in known], "float32")
+    return table[np.searchsorted(np.array(known), labels)]
+
+
+def cut(x, start, stop):
+    """Rows start to stop."""
+    return x[start:stop]
+
+
+def take(x, index):
+    """Rows `index` of an array or of a sliceable object; a fresh NumPy array."""
+    if isinstance(x, np.ndarray):
+        return np.take(x, index, axis=0)
+    order = np.argsort(index, kind="stable")
+    rows = index[order]
+    if rows[-1] - rows[0] + 1 == len(rows) and len(np.unique(rows)) == len(rows):
+        data = np.asarray(x[int(rows[0]) : int(rows[-1]) + 1])
+    else:
+        unique_rows, inverse = np.unique(rows, return_inverse=True)
+        data = np.asarray(x[unique_rows.tolist()])[inverse]
+    result = np.empty_like(data)
+    result[order] = data
+    return result

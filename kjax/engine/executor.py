@@ -1,0 +1,145 @@
+"""Executor: one compiled kind of step, bound to the variables it reads and replaces."""
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
+from kjax.graph import KerasTensor, build_program
+
+__all__ = ["Executor"]
+
+
+class Executor:
+    """Runs steps of one kind and keeps the variables' handles up to date.
+
+    Args:
+        inputs: placeholders, sample weights last.
+        logs: scalar tensors to report, the loss first.
+        outputs: tensors to return.
+        updates: list of Update.
+        params: Variables to train (empty: no gradient is taken).
+        optimizer: for training.
+        weights: how many of the inputs are sample weights.
+        on_trace: called with the number of new compilations.
+    """
+
+    def __init__(self, inputs, logs, outputs, updates=(), params=(), optimizer=None, weights=0, on_trace=None):
+        self.params = list(params)
+        known = {id(v): i for i, v in enumerate(self.params)}
+        self.updated = []
+        for u in updates:
+            if id(u.variable) not in known:
+                known[id(u.variable)] = len(known)
+                self.updated.append(u.variable)
+        results = [*logs, *outputs, *[_as_tensor(u.value) for u in updates]]
+        program, variables, self.constants = build_program(inputs, results, [*self.params, *self.updated])
+        self.fixed = variables[len(known) :]
+        self.on_trace = on_trace
+        self.optimizer = optimizer
+        rule = slots = constraints = None
+        constrained: tuple[int, ...] = ()
+        self.constraint_constants = []
+        self.slots = []
+        if optimizer is not None and not optimizer.defines_updates:
+            rule = optimizer.signature()
+            slots = optimizer.slot_structure
+            self.slots = optimizer.slot_variables
+            constrained = tuple(i for i, v in enumerate(self.params) if v.constraint is not None)
+            if constrained:
+                places = [KerasTensor(self.params[i].shape, self.params[i].dtype) for i in constrained]
+                allowed = [self.params[i].constraint(p) for i, p in zip(constrained, places, strict=True)]
+                constraints, leaked, self.constraint_constants = build_program(places, allowed)
+                if leaked:
+                    raise ValueError(f"a constraint uses the variables {[v.name for v in leaked]}; it may use its argument only.")
+        self.spec = Spec(
+            program,
+            len(self.params),
+            len(self.updated),
+            len(logs),
+            len(outputs),
+            tuple(known[id(u.variable)] for u in updates),
+            weights,
+            tuple(len(t.shape) for t in inputs[len(inputs) - weights :]) if weights else (),
+            rule,
+            slots,
+            constraints,
+            constrained,
+        )
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether a batch may be padded."""
+        return self.spec.program.rowwise
+
+    @property
+    def random(self) -> bool:
+        return self.spec.program.random
+
+    def rates(self) -> dict:
+        if self.spec.rule is None:
+            return {}
+        return {name: _on_device(v) for name, v in self.optimizer.hyper.items()}
+
+    def _state(self) -> State:
+        return State(*[[_on_device(v) for v in group] for group in (self.params, self.updated, self.slots)])
+
+    def _take(self, state) -> None:
+        for group, values in zip((self.params, self.updated, self.slots), state, strict=True):
+            for v, value in zip(group, values, strict=True):
+                v.replace(value)
+
+    def _counted(self, run):
+        before = traces.count
+        result = run()
+        if self.on_trace is not None and traces.count != before:
+            self.on_trace(traces.count - before)
+        return result
+
+    def train(self, batch, rows, key, count):
+        """One training step; returns its logs, a device array."""
+        fixed = [_on_device(v) for v in self.fixed]
+        constants = (self.constants, self.constraint_constants)
+        state, logs = self._counted(
+            lambda: train_step(self.spec, self._state(), fixed, constants, self.rates(), batch, rows, key, np.uint32(count % 2**32))
+        )
+        self._take(state)
+        return logs
+
+    def train_many(self, batches, rows, key, count, logs, start, stop):
+        """Several training steps in one dispatch; returns the log array, rows `start` to `stop` filled."""
+        fixed = [_on_device(v) for v in self.fixed]
+        constants = (self.constants, self.constraint_constants)
+        state, logs = self._counted(
+            lambda: train_chunk(
+                self.spec, self._state(), logs, fixed, constants, self.rates(), batches, rows, key,
+                np.uint32(count % 2**32), np.int32(start), np.int32(stop),
+            )
+        )
+        self._take(state)
+        return logs
+
+    def forward(self, batch, rows, key, count, training=False):
+        """A step without gradient; returns (logs, outputs)."""
+        updated = [_on_device(v) for v in self.updated]
+        fixed = [_on_device(v) for v in self.fixed]
+        values, logs, outputs = self._counted(
+            lambda: forward_step(self.spec, training, updated, fixed, self.constants, batch, rows, key, np.uint32(count % 2**32))
+        )
+        for v, value in zip(self.updated, values, strict=True):
+            v.replace(value)
+        return logs, outputs
+
+
+def _on_device(variable):
+    """The variable's value as a jax array; a NumPy value is placed on the device once."""
+    value = variable.value
+    if not isinstance(value, jax.Array):
+        value = jnp.array(value)
+        variable.replace(value)
+    return value
+
+
+def _as_tensor(value):
+    return value if not isinstance(value, (int, float, np.ndarray)) else jnp.asarray(value, jnp.float32)

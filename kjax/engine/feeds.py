@@ -1,0 +1,56 @@
+"""Feeds: standardized arrays cut into batches, padded where the program allows it."""
+from __future__ import annotations
+
+import numpy as np
+
+from kjax.engine.data import take
+
+__all__ = ["Feed", "batch_order"]
+
+
+class Feed:
+    """The arrays of one data set: inputs and targets, and a weight array or None per weighted output."""
+
+    def __init__(self, data, weights, size):
+        self.data = list(data)
+        self.weights = list(weights)
+        self.size = size
+
+    def batch(self, index, size=None):
+        """One batch: ((data, weights), rows). With `size` it is padded to it, and `rows` marks the real samples."""
+        rows = None
+        if size is not None and len(index) < size:
+            rows = np.zeros((size,), "float32")
+            rows[: len(index)] = 1.0
+            index = np.concatenate([index, np.full(size - len(index), index[-1], index.dtype)])
+        data = [take(x, index) for x in self.data]
+        return (data, [None if w is None else take(w, index) for w in self.weights]), rows
+
+    def chunk(self, index, steps, size, masked):
+        """Several batches stacked: arrays of shape (steps, size, ...) and rows (steps, size) or None."""
+        rows = None
+        wanted = steps * size
+        if masked:
+            rows = np.zeros((wanted,), "float32")
+            rows[: len(index)] = 1.0
+            rows = rows.reshape(steps, size)
+        if len(index) < wanted:
+            index = np.concatenate([index, np.full(wanted - len(index), index[-1], index.dtype)])
+
+        def stack(x):
+            return None if x is None else take(x, index).reshape(steps, size, *x.shape[1:])
+
+        return ([stack(x) for x in self.data], [stack(w) for w in self.weights]), rows
+
+
+def batch_order(size, batch_size, shuffle):
+    """The order of the samples in one epoch, by NumPy's global generator as in Keras."""
+    order = np.arange(size)
+    if shuffle == "batch":
+        whole = size // batch_size * batch_size
+        batches = order[:whole].reshape(-1, batch_size)
+        np.random.shuffle(batches)
+        return np.append(batches.reshape(-1), order[whole:])
+    if shuffle:
+        np.random.shuffle(order)
+    return order

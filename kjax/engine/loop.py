@@ -1,0 +1,214 @@
+"""The loops over in-memory data: fit, evaluate, predict. They move data and call back; they compute nothing."""
+from __future__ import annotations
+
+import time
+
+import jax
+import numpy as np
+
+from kjax.engine.feeds import Feed, batch_order
+from kjax.engine.logs import BatchLogs, Logs
+
+__all__ = ["Figures", "fit_loop", "predict_loop", "test_loop"]
+
+_CHUNK_BYTES = 1 << 25  # how much data one chunk of batches holds at most
+_CHUNK_STEPS = 256
+_DISPATCH_SECONDS = 0.2  # how long one dispatch may keep the device, so that bars move and Ctrl-C is heard
+_BUCKETS = 8
+
+
+class Figures:
+    """The figures of one epoch: averages weighted by batch size, in double precision."""
+
+    def __init__(self, names, stateful):
+        self.names = names
+        self.stateful = [n in stateful for n in names]
+        self.pending: list = []
+        self.total = np.zeros(len(names))
+        self.seen = 0
+        self.last = None
+
+    def add(self, logs, sizes, start=0):
+        """Logs (steps, n) or (n,) still on the device, and the sizes of the batches from row `start` on."""
+        self.pending.append((logs, sizes, start))
+
+    def settle(self, ready_only=False):
+        while self.pending and not (ready_only and not _is_ready(self.pending[0][0])):
+            logs, sizes, start = self.pending.pop(0)
+            values = np.asarray(logs, "float64").reshape(-1, len(self.names))[start : start + len(sizes)]
+            self.total += np.asarray(sizes, "float64") @ values
+            self.seen += int(np.sum(sizes))
+            self.last = values[-1]
+
+    def averages(self, ready_only=False):
+        self.settle(ready_only)
+        if not self.seen:
+            return {}
+        means = self.total / self.seen
+        return {
+            n: float(last if keep else mean)
+            for n, keep, mean, last in zip(self.names, self.stateful, means, self.last, strict=True)
+        }
+
+
+def _is_ready(array) -> bool:
+    return array.is_ready() if isinstance(array, jax.Array) else True
+
+
+def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_epoch, validate, steps=None):
+    """Trains.
+
+    Args:
+        model: a compiled model.
+        callbacks: CallbackList, already told of model and parameters.
+        validate: function giving the validation figures of an epoch, or None.
+        steps: batches per epoch when the data repeat (steps_per_epoch), or None for one pass.
+    """
+    executor = model._executor("train")
+    for epoch in range(initial_epoch, epochs):
+        model._reset_metrics()
+        callbacks.on_epoch_begin(epoch, Logs())
+        figures = Figures(model.metrics_names, model.stateful_metric_names)
+        order = batch_order(feed.size, batch_size, shuffle)
+        if steps is not None:
+            order = np.resize(order, steps * batch_size)
+        if callbacks.uses_batches or not model._chunked:
+            _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures)
+        else:
+            _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures)
+        logs = Logs(figures.averages())
+        if validate is not None and not model.stop_training:
+            logs.update(validate())
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+
+
+def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures):
+    pad = batch_size if executor.rowwise and len(order) > batch_size and len(order) % batch_size else None
+    in_flight: list = []
+    for number, start in enumerate(range(0, len(order), batch_size)):
+        index = order[start : start + batch_size]
+        if callbacks.uses_batches:
+            callbacks.on_batch_begin(number, Logs(batch=number, size=len(index)))
+        batch, rows = feed.batch(index, pad)
+        if pad and rows is None:
+            rows = np.ones((pad,), "float32")
+        logs = executor.train(batch, rows, *model._next_key(executor))
+        figures.add(logs, [len(index)])
+        if callbacks.uses_batches:
+            callbacks.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=len(index)))
+        else:
+            callbacks.on_chunk_end(start + len(index), number + 1, lambda: figures.averages(ready_only=True))
+        in_flight.append(logs)
+        if len(in_flight) > 2:  # let the device run ahead by two steps, not by an epoch
+            in_flight.pop(0).block_until_ready()
+        if model.stop_training:
+            break
+
+
+def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures):
+    total = -(-len(order) // batch_size)
+    whole = len(order) // batch_size
+    masked = whole != total and executor.rowwise
+    looped = total if masked or whole == total else whole
+    if looped < 2:
+        _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures)
+        return
+    row_bytes = sum(x.dtype.itemsize * int(np.prod(x.shape[1:])) for x in feed.data)
+    most = max(2, min(_CHUNK_STEPS, _CHUNK_BYTES // max(1, row_bytes * batch_size)))
+    capacity = min(1 << (looped - 1).bit_length(), 1 << (most.bit_length() - 1))
+    done = 0
+    while done < looped and not model.stop_training:
+        count = min(capacity, looped - done)
+        index = order[done * batch_size : (done + count) * batch_size]
+        batches, rows = feed.chunk(index, capacity, batch_size, masked)
+        done += _run_chunk(model, executor, batches, rows, count, len(index), batch_size, done, callbacks, figures)
+    if looped < total and not model.stop_training:
+        rest = order[looped * batch_size :]
+        batch, _ = feed.batch(rest)
+        figures.add(executor.train(batch, None, *model._next_key(executor)), [len(rest)])
+        callbacks.on_chunk_end(len(order), total, lambda: figures.averages(ready_only=True))
+
+
+def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done, callbacks, figures) -> int:
+    """Dispatches the batches of one chunk, a few at a time; returns how many were run."""
+    batches, rows = jax.device_put((batches, rows))
+    logs = jax.numpy.zeros((jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), "float32")
+    start = 0
+    while start < count and not model.stop_training:
+        stop = min(count, start + max(1, int(_DISPATCH_SECONDS / model._step_seconds)))
+        key, number = model._next_key(executor, stop - start)
+        begun = time.perf_counter()
+        compiled = model.compilations
+        logs = executor.train_many(batches, rows, key, number - start, logs, start, stop)
+        if stop < count or model._step_seconds >= 1.0:
+            logs.block_until_ready()
+            if model.compilations == compiled:
+                model._step_seconds = (time.perf_counter() - begun) / (stop - start)
+            else:
+                model._step_seconds = min(model._step_seconds, 0.02)
+        sizes = [min(batch_size, samples - i * batch_size) for i in range(start, stop)]
+        figures.add(logs, sizes, start)
+        seen = done * batch_size + min(samples, stop * batch_size)
+        callbacks.on_chunk_end(seen, done + stop, lambda: figures.averages(ready_only=True))
+        start = stop
+    return start
+
+
+def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
+    """The figures of the model on data: one number per `model.metrics_names`."""
+    executor = model._executor("test")
+    model._reset_metrics()
+    figures = Figures(model.metrics_names, model.stateful_metric_names)
+    order = np.arange(feed.size)
+    if steps is not None:
+        order = np.resize(order, steps * batch_size)
+    pad = batch_size if executor.rowwise and len(order) > batch_size and len(order) % batch_size else None
+    for number, start in enumerate(range(0, len(order), batch_size)):
+        index = order[start : start + batch_size]
+        batch, rows = feed.batch(index, pad)
+        if pad and rows is None:
+            rows = np.ones((pad,), "float32")
+        logs, _ = executor.forward(batch, rows, *model._next_key(executor))
+        figures.add(logs, [len(index)])
+        if on_batch is not None:
+            on_batch(start + len(index), number + 1)
+    return list(figures.averages().values())
+
+
+def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
+    """The outputs for all samples, as NumPy arrays."""
+    executor = model._executor("predict")
+    size = feed.size if steps is None else steps * batch_size
+    if size <= batch_size and steps is None:
+        pad = _bucket(size, batch_size) if executor.rowwise else None
+        order = np.arange(size)
+        if pad is None or pad == size:
+            batch, rows = (feed.data, feed.weights), None
+        else:
+            batch, rows = feed.batch(order, pad)
+        _, outputs = executor.forward(batch, rows, *model._next_key(executor))
+        return [np.array(y)[:size] if y.shape[0] != size else np.array(y) for y in outputs]
+    order = np.resize(np.arange(feed.size), size)
+    pad = batch_size if executor.rowwise and size % batch_size else None
+    parts: list = []
+    for number, start in enumerate(range(0, size, batch_size)):
+        index = order[start : start + batch_size]
+        batch, rows = feed.batch(index, pad)
+        if pad and rows is None:
+            rows = np.ones((pad,), "float32")
+        _, outputs = executor.forward(batch, rows, *model._next_key(executor))
+        parts.append((outputs, len(index)))
+        if on_batch is not None:
+            on_batch(start + len(index), number + 1)
+        if len(parts) > 2:
+            parts[-3] = ([np.asarray(y) for y in parts[-3][0]], parts[-3][1])
+    return [np.concatenate([np.asarray(outputs[i])[:n] for outputs, n in parts]) for i in range(len(model.outputs))]
+
+
+def _bucket(size, batch_size) -> int:
+    """The size a small batch is padded to: a power of two from 8 on, so that few programs serve all sizes."""
+    if size <= 1:
+        return 1
+    return min(max(_BUCKETS, 1 << (size - 1).bit_length()), batch_size)

@@ -1,0 +1,427 @@
+"""Network: a directed graph of layers between input and output tensors."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from kjax import backend as K
+from kjax.engine.base_layer import Layer, Node, to_list, unique, unlist
+from kjax.engine.input_layer import InputLayer
+from kjax.engine.network_config import graph_config, graph_from_config
+from kjax.engine.topology_map import map_graph
+from kjax.graph import KerasTensor
+from kjax.utils.layer_utils import print_summary
+
+__all__ = ["Network"]
+
+
+class Network(Layer):
+    """A graph of layers; a layer itself, so that models nest.
+
+    Args:
+        inputs: KerasTensor, list or dict of them.
+        outputs: KerasTensor, list or dict of them.
+        name: str.
+
+    A subclass that passes no tensors defines `call(inputs)` and keeps its layers as attributes; it is built by the
+    first data it sees.
+    """
+
+    def __init__(self, *args, **kwargs):
+        tensors = len(args) == 2 or len(args) == 1 and "outputs" in kwargs or "inputs" in kwargs and "outputs" in kwargs
+        names = ("inputs", "outputs", "name") if tensors else ("name",)
+        given = dict(zip(names, args, strict=False))
+        unknown = set(kwargs) - set(names)
+        if len(args) > len(names) or unknown:
+            raise TypeError(
+                f"{type(self).__name__} takes {', '.join(names)}; got {len(args)} positional arguments and {sorted(kwargs)}."
+            )
+        given.update(kwargs)
+        if tensors:
+            self._init_graph_network(given["inputs"], given["outputs"], given.get("name"))
+        else:
+            self._init_subclassed(given.get("name"))
+
+    def _base_init(self, name):
+        self._set_up()
+        if not name:
+            prefix = type(self).__name__.lower()
+            name = f"{prefix}_{K.get_uid(prefix)}"
+        self.name = name
+        self.trainable = True
+        self.supports_masking = True
+        self.optimizer = None
+
+    def _init_subclassed(self, name):
+        self._base_init(name)
+        self._is_graph_network = False
+        self.inputs = self.outputs = None
+        self.input_names = self.output_names = None
+        self._layers, self._nodes = [], []
+        self.built = False
+
+    def _init_graph_network(self, inputs, outputs, name=None):
+        self._base_init(name)
+        self._is_graph_network = True
+        self._output_keys = list(outputs) if isinstance(outputs, dict) else None
+        self.inputs = _tensors(inputs, "inputs")
+        self.outputs = _tensors(outputs, "outputs")
+        if len(set(map(id, self.inputs))) != len(self.inputs):
+            raise ValueError(f"The list of inputs passed to the model is redundant. All inputs should only appear once. Found: {self.inputs}")
+        for x in self.inputs:
+            if not hasattr(x, "_keras_history"):
+                raise ValueError(
+                    f"Input tensors to a {type(self).__name__} must come from `keras.layers.Input`. Received: {x!r} "
+                    "(missing previous layer metadata)."
+                )
+        topology = map_graph(self.inputs, self.outputs)
+        self._nodes, self._layers = topology.nodes, topology.layers
+        self._input_layers = [x._keras_history[0] for x in self.inputs]
+        self._input_coordinates = [x._keras_history for x in self.inputs]
+        self._output_layers = [x._keras_history[0] for x in self.outputs]
+        self._output_coordinates = [x._keras_history for x in self.outputs]
+        self.input_names = [layer.name for layer in self._input_layers]
+        self.output_names = _unique_names([layer.name for layer in self._output_layers])
+        self._feed_input_names = list(self.input_names)
+        self.built = True
+        Node(
+            self,
+            [],
+            [],
+            [],
+            self.inputs,
+            self.outputs,
+            [getattr(x, "_keras_mask", None) for x in self.inputs],
+            [getattr(x, "_keras_mask", None) for x in self.outputs],
+            [tuple(x.shape) for x in self.inputs],
+            [tuple(x.shape) for x in self.outputs],
+        )
+
+    # ------------------------------------------------------------ layers and weights
+
+    @property
+    def layers(self) -> list:
+        if not self._is_graph_network:
+            return [layer for layer in self._tracked_layers if isinstance(layer, Layer)]
+        return list(self._layers)
+
+    def get_layer(self, name=None, index=None) -> Layer:
+        """The layer of this name, or at this index of `layers`.
+
+        Raises:
+            ValueError: when there is none.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers.")
+            return self.layers[index]
+        if not name:
+            raise ValueError("Provide either a layer name or layer index.")
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"No such layer: {name!r}. The layers are {[layer.name for layer in self.layers]}.")
+
+    def _collect(self, attribute) -> list:
+        return unique(w for layer in self.layers for w in getattr(layer, attribute))
+
+    @property
+    def trainable_weights(self) -> list:
+        if not self.trainable:
+            return []
+        return unique([*self._trainable_weights, *self._collect("trainable_weights")])
+
+    @property
+    def non_trainable_weights(self) -> list:
+        weights = [*self._non_trainable_weights, *self._collect("non_trainable_weights")]
+        if not self.trainable:
+            return unique([*self._trainable_weights, *self._collect("trainable_weights"), *weights])
+        return unique(weights)
+
+    def get_weights(self) -> list:
+        """The values of all weights, layer by layer."""
+        return K.batch_get_value(self._weights_by_layer())
+
+    def set_weights(self, weights) -> None:
+        """Replaces the values of all weights, layer by layer; all shapes are checked before anything changes."""
+        weights, handles = list(weights), self._weights_by_layer()
+        if len(weights) != len(handles):
+            raise ValueError(f"Model {self.name} has {len(handles)} weight arrays; {len(weights)} were given.")
+        for w, value in zip(handles, weights, strict=True):
+            if tuple(np.shape(value)) != tuple(w.shape):
+                raise ValueError(
+                    f"Model {self.name}: weight {w.name!r} has shape {tuple(w.shape)}, which is not compatible with the "
+                    f"provided shape {tuple(np.shape(value))}."
+                )
+        K.batch_set_value(list(zip(handles, weights, strict=True)))
+
+    def _weights_by_layer(self) -> list:
+        own = [*self._trainable_weights, *self._non_trainable_weights]
+        return unique([*own, *[w for layer in self.layers for w in layer.weights]])
+
+    def count_params(self) -> int:
+        self._require_built("count_params")
+        return sum(int(np.prod(w.shape, dtype=np.int64)) for w in self._weights_by_layer())
+
+    def _require_built(self, what):
+        if not self.built:
+            raise ValueError(
+                f"Model {self.name} has not yet been built: {what} needs its input shape. Call `fit` on data, "
+                "`build(input_shape)`, or give the first layer an `input_shape`."
+            )
+
+    # ------------------------------------------------------------ losses, updates, state
+
+    def _relevant(self, attribute):
+        """Losses or updates of the layers' calls that are part of this model."""
+        items = []
+        mine = {id(n) for n in self._nodes}
+        for layer in self.layers:
+            for_inputs = getattr(layer, f"get_{attribute}_for")
+            for node in layer._inbound_nodes:
+                if id(node) in mine:
+                    items += for_inputs(node.input_tensors)
+            items += for_inputs(None)
+        return items
+
+    @property
+    def losses(self) -> list:
+        """Regularisation and `add_loss` tensors of the model."""
+        if not self._is_graph_network:
+            return unique([*self._losses, *self._collect("losses")])
+        own = [x for key, xs in self._per_input_losses.items() for x in xs if key is None or key == self._own_key()]
+        return unique([*self._relevant("losses"), *own])
+
+    @property
+    def updates(self) -> list:
+        """Updates that a training step makes besides the weights' own."""
+        if not self.trainable and not self.stateful:
+            return []
+        if not self._is_graph_network:
+            return unique([*self._updates, *self._collect("updates")])
+        own = [x for key, xs in self._per_input_updates.items() for x in xs if key is None or key == self._own_key()]
+        return unique([*self._relevant("updates"), *own])
+
+    def _own_key(self):
+        return tuple(id(x) for x in self.inputs)
+
+    def get_losses_for(self, inputs):
+        if inputs is None:
+            return unique([*self._per_input_losses.get(None, []), *[x for y in self.layers for x in y.get_losses_for(None)]])
+        if self._is_graph_network and tuple(id(x) for x in to_list(inputs)) == self._own_key():
+            return self.losses
+        return super().get_losses_for(inputs)
+
+    def get_updates_for(self, inputs):
+        if not self.trainable and not self.stateful:
+            return []
+        if inputs is None:
+            return unique([*self._per_input_updates.get(None, []), *[x for y in self.layers for x in y.get_updates_for(None)]])
+        if self._is_graph_network and tuple(id(x) for x in to_list(inputs)) == self._own_key():
+            return self.updates
+        return super().get_updates_for(inputs)
+
+    @property
+    def stateful(self) -> bool:
+        return any(getattr(layer, "stateful", False) for layer in self.layers) if hasattr(self, "_layers") else False
+
+    @property
+    def state_updates(self) -> list:
+        """Updates of stateful layers: made when predicting and testing too."""
+        return unique([u for layer in self.layers if getattr(layer, "stateful", False) for u in self._updates_of(layer)])
+
+    def _updates_of(self, layer):
+        if isinstance(layer, Network):
+            mine = {id(n) for n in self._nodes}
+            inner = {id(u.variable) for u in layer.state_updates}
+            calls = [u for n in layer._inbound_nodes if id(n) in mine for u in layer.get_updates_for(n.input_tensors)]
+            return [u for u in calls if id(u.variable) in inner]
+        return layer.updates
+
+    def reset_states(self) -> None:
+        """Sets the states of all stateful layers to zero."""
+        for layer in self.layers:
+            if hasattr(layer, "reset_states") and getattr(layer, "stateful", False):
+                layer.reset_states()
+
+    @property
+    def uses_learning_phase(self) -> bool:
+        return any(getattr(x, "_uses_learning_phase", False) for x in self.outputs or [])
+
+    @property
+    def input_spec(self):
+        """What the inputs must be: InputSpec or list of them."""
+        if not getattr(self, "_is_graph_network", False):
+            return None
+        specs = []
+        for layer in self._input_layers:
+            if not isinstance(layer, InputLayer):
+                return None
+            specs.append(None)
+        return specs if len(specs) > 1 else specs[0]
+
+    # ------------------------------------------------------------ calling
+
+    def call(self, inputs, mask=None):
+        """The outputs for new inputs: every layer is called again, its weights shared."""
+        if not self._is_graph_network:
+            raise NotImplementedError(f"Model {self.name}: a subclass of Model defines `call(inputs)`.")
+        masks = [None] * len(to_list(inputs)) if mask is None else to_list(mask)
+        outputs, _, _ = self.run_internal_graph(to_list(inputs), masks)
+        return unlist(outputs)
+
+    def compute_mask(self, inputs, mask):
+        if not self._is_graph_network:
+            return None
+        key, masks = getattr(self, "_latest_masks", (None, None))
+        if key != [id(x) for x in to_list(inputs)]:
+            masks = self.run_internal_graph(to_list(inputs), None if mask is None else to_list(mask))[1]
+        return unlist(masks)
+
+    def compute_output_shape(self, input_shape):
+        if not self._is_graph_network:
+            raise NotImplementedError(f"Model {self.name}: a subclass of Model defines `compute_output_shape` itself.")
+        shapes = [tuple(s) for s in (input_shape if isinstance(input_shape, list) else [input_shape])]
+        if len(shapes) != len(self.inputs):
+            raise ValueError(f"Model {self.name} has {len(self.inputs)} inputs; {len(shapes)} input shapes were given: {shapes}.")
+        tensors = [KerasTensor(s, x.dtype) for s, x in zip(shapes, self.inputs, strict=True)]
+        outputs, _, _ = self.run_internal_graph(tensors)
+        return unlist([tuple(x.shape) for x in outputs])
+
+    def run_internal_graph(self, inputs, masks=None):
+        """Calls every layer on new inputs, without new nodes.
+
+        Returns:
+            (output tensors, output masks, output shapes).
+        """
+        masks = [None] * len(inputs) if masks is None else masks
+        if len(inputs) != len(self.inputs):
+            raise ValueError(f"Model {self.name} expects {len(self.inputs)} inputs, but received {len(inputs)}: {inputs}")
+        computed = {id(x): (new, mask) for x, new, mask in zip(self.inputs, inputs, masks, strict=True)}
+        for node in self._nodes:
+            if all(id(x) in computed for x in node.output_tensors):
+                continue
+            layer = node.outbound_layer
+            given = [computed[id(x)] for x in node.input_tensors]
+            tensors = unlist([x for x, _ in given])
+            in_masks = unlist([m for _, m in given])
+            kwargs = dict(node.arguments)
+            if any(m is not None for m in to_list(in_masks)) and kwargs.get("mask") is None and _takes_mask(layer):
+                kwargs["mask"] = in_masks
+            kwargs = {k: _replaced(v, computed) for k, v in kwargs.items()}
+            outputs = layer.call(tensors, **kwargs)
+            out_masks = layer.compute_mask(tensors, kwargs.get("mask", in_masks if _any_mask(in_masks) else None))
+            outputs_list = to_list(outputs)
+            out_masks = to_list(out_masks) if isinstance(out_masks, (list, tuple)) else [out_masks] * len(outputs_list)
+            regularizer = getattr(layer, "activity_regularizer", None)
+            if regularizer is not None:
+                layer.add_loss([regularizer(x) for x in outputs_list], to_list(tensors))
+            self.add_update(layer.get_updates_for(tensors), inputs)
+            self.add_loss(layer.get_losses_for(tensors), inputs)
+            for old, new, mask in zip(node.output_tensors, outputs_list, out_masks, strict=False):
+                computed[id(old)] = (new, mask)
+        outputs = [computed[id(x)][0] for x in self.outputs]
+        out_masks = [computed[id(x)][1] for x in self.outputs]
+        self._latest_masks = ([id(x) for x in inputs], out_masks)
+        return outputs, out_masks, [tuple(x.shape) for x in outputs]
+
+    # ------------------------------------------------------------ config, summary, files
+
+    def get_config(self) -> dict:
+        if not self._is_graph_network:
+            raise NotImplementedError(f"Model {self.name} is a subclass of Model: its Python code is its only description.")
+        return graph_config(self)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model a config describes.
+
+        Args:
+            custom_objects: dict name -> class or function.
+        """
+        inputs, outputs, name = graph_from_config(config, custom_objects)
+        return cls(inputs=inputs, outputs=outputs, name=name)
+
+    def _updated_config(self) -> dict:
+        """Config with the class's name and the version, as `to_json` writes it."""
+        return {
+            "class_name": type(self).__name__,
+            "config": self.get_config(),
+            "keras_version": K.KERAS_VERSION,
+            "backend": K.backend(),
+        }
+
+    def to_json(self, **kwargs) -> str:
+        """The architecture as JSON; `kwargs` go to `json.dumps`."""
+        return json.dumps(self._updated_config(), default=_plain, **kwargs)
+
+    def to_yaml(self, **kwargs) -> str:
+        """The architecture as YAML; `kwargs` go to `yaml.safe_dump`."""
+        import yaml
+
+        return yaml.safe_dump(json.loads(self.to_json()), **kwargs)
+
+    def summary(self, line_length=None, positions=None, print_fn=None) -> None:
+        """Prints a table of the layers.
+
+        Args:
+            line_length: int.
+            positions: relative or absolute ends of the columns.
+            print_fn: called with each line instead of `print`.
+        """
+        self._require_built("summary")
+        return print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
+
+
+def _tensors(x, what) -> list:
+    tensors = list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, (list, tuple)) else [x]
+    for t in tensors:
+        if not isinstance(t, KerasTensor):
+            raise TypeError(f"{what} of a model must be symbolic tensors; got {type(t).__name__}: {t!r:.200}")
+    if not tensors:
+        raise ValueError(f"a model needs at least one tensor among its {what}; got {x!r}.")
+    return tensors
+
+
+def _unique_names(names) -> list:
+    """Keras's names for outputs: a layer that gives several outputs has its name repeated with a number."""
+    counts: dict[str, int] = {}
+    result = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        result.append(name if counts[name] == 1 else f"{name}_{counts[name] - 1}")
+    return result
+
+
+def _takes_mask(layer) -> bool:
+    code = layer.call.__func__.__code__ if hasattr(layer.call, "__func__") else None
+    return code is not None and "mask" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _any_mask(masks) -> bool:
+    return any(m is not None for m in to_list(masks))
+
+
+def _replaced(value, computed):
+    """Tensors among a call's arguments, replaced by what the new inputs made of them."""
+    if isinstance(value, KerasTensor):
+        return computed[id(value)][0] if id(value) in computed else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_replaced(v, computed) for v in value)
+    return value
+
+
+def _plain(value):
+    """JSON's image of NumPy numbers and arrays.
+
+    Raises:
+        TypeError: for anything else, naming it.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return {"type": "ndarray", "value": value.tolist()}
+    if callable(value):
+        return value.__name__
+    raise TypeError(f"the config holds {value!r:.100} of type {type(value).__name__}, which JSON cannot hold; see the layer's get_config.")

@@ -1,0 +1,241 @@
+"""From losses and metrics as users name them to the tensors a step computes."""
+from __future__ import annotations
+
+import inspect
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from kjax import losses, metrics
+from kjax.engine.base_layer import to_list
+from kjax.graph import KerasTensor, Variable, op
+
+__all__ = ["Objective", "Reported", "make_objectives", "nested", "weighted_mean"]
+
+
+def _score_rowwise(tensors, args, kwargs):
+    return len(args[0].shape) > 0
+
+
+@op(name="weighted_mean", context=True, rowwise=_score_rowwise)
+def weighted_mean(ctx, score, weights=None, mask=None):
+    """The mean of per-sample scores (batch, ...) with Keras's masking and weighting.
+
+    A mask scales to its mean; weights of rank r apply after averaging over the axes past r, and scale to the share of
+    weights that are not zero. Rows the context calls invalid count for nothing.
+    """
+    score = jnp.asarray(score)
+    if jnp.issubdtype(score.dtype, jnp.bool_) or jnp.issubdtype(score.dtype, jnp.integer):
+        score = score.astype(jnp.float32)
+    if score.ndim == 0:
+        return score
+    valid = ctx.rows
+
+    def mean(x):
+        if valid is None:
+            return jnp.mean(x)
+        per_row = jnp.mean(x.reshape(x.shape[0], -1), axis=-1)
+        return jnp.sum(per_row * valid.astype(x.dtype)) / jnp.sum(valid.astype(x.dtype))
+
+    if mask is not None:
+        mask = mask.astype(score.dtype)
+        score = score * mask / mean(mask)
+    if weights is not None:
+        weights = weights.astype(score.dtype)
+        if score.ndim > weights.ndim:
+            score = jnp.mean(score, axis=tuple(range(weights.ndim, score.ndim)))
+        score = score * weights / mean((weights != 0).astype(score.dtype))
+    return mean(score)
+
+
+class Objective(NamedTuple):
+    """What one output is trained for.
+
+    Attributes:
+        name: the output's name.
+        loss: function (y_true, y_pred) -> per-sample score.
+        target: placeholder of the targets, or a tensor the user gave.
+        sample_weight: placeholder, rank 1 or (temporal) 2.
+        value: scalar tensor, the weighted loss.
+        weight: its factor in the total.
+        feed: whether the target comes with the data.
+    """
+
+    name: str
+    loss: object
+    target: KerasTensor
+    sample_weight: KerasTensor
+    value: KerasTensor
+    weight: float
+    feed: bool
+
+
+class Reported(NamedTuple):
+    """One metric: its name in the logs, its scalar tensor, the stateful metric object or None."""
+
+    name: str
+    value: object
+    stateful: object
+
+
+def nested(argument, names, what) -> list:
+    """One entry per output of an argument given for one output, as a list, or as a dict by output name.
+
+    Raises:
+        ValueError: for unknown names or a list of another length.
+    """
+    if isinstance(argument, dict):
+        unknown = [k for k in argument if k not in names]
+        if unknown:
+            raise ValueError(
+                f"Unknown entry in {what} dictionary: {unknown[0]!r}. Only expected the following keys: {list(names)}."
+            )
+        return [argument.get(n) for n in names]
+    if isinstance(argument, (list, tuple)):
+        if len(argument) != len(names):
+            raise ValueError(
+                f"When passing a list as {what}, it should have one entry per model output. The model has {len(names)} "
+                f"outputs ({list(names)}), but you passed {what}={argument!r:.200}."
+            )
+        return list(argument)
+    return [argument] * len(names)
+
+
+def _target_shape(loss, shape):
+    if loss_name(loss) == "sparse_categorical_crossentropy":
+        return (*shape[:-1], 1)
+    return tuple(shape)
+
+
+def loss_name(loss) -> str:
+    inner = getattr(loss, "fn", loss)  # a Loss object holds its function
+    return getattr(inner, "__name__", type(loss).__name__)
+
+
+def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensors) -> list:
+    """The Objective of each output that has a loss.
+
+    Raises:
+        ValueError: for losses, weights or modes that do not fit the outputs.
+    """
+    names = model.output_names
+    if isinstance(loss, dict):
+        entries = nested(loss, names, "loss")
+    elif isinstance(loss, (list, tuple)):
+        entries = nested(loss, names, "loss")
+    else:
+        entries = [loss] * len(names)
+    factors = nested(loss_weights, names, "loss_weights")
+    if isinstance(loss_weights, (int, float)) and len(names) > 1:
+        raise ValueError(f"loss_weights must be a list or a dict with one factor per output {list(names)}; got {loss_weights!r}.")
+    modes = nested(sample_weight_mode, names, "sample_weight_mode")
+    given = nested(target_tensors, names, "target_tensors") if target_tensors is not None else [None] * len(names)
+    objectives = []
+    for i, (name, entry) in enumerate(zip(names, entries, strict=True)):
+        if entry is None:
+            continue
+        output = model.outputs[i]
+        fn = losses.get(entry)
+        if modes[i] not in (None, "temporal"):
+            raise ValueError(f"sample_weight_mode must be None or 'temporal'; got {modes[i]!r} for output {name!r}.")
+        if modes[i] == "temporal" and len(output.shape) < 3:
+            raise ValueError(
+                f"Found a sample_weight_mode 'temporal' for output {name!r} of shape {tuple(output.shape)}. "
+                "Timestep-wise sample weighting needs an output with at least 3 dimensions."
+            )
+        target = given[i]
+        if target is None:
+            target = KerasTensor(_target_shape(fn, output.shape), output.dtype, name=name + "_target:0")
+        shape = (None,) if modes[i] is None else (None, None)
+        weight = KerasTensor(shape, "float32", name=name + "_sample_weights:0")
+        value = weighted_mean(_score(fn, target, output), weight, getattr(output, "_keras_mask", None))
+        factor = 1.0 if factors[i] is None else float(factors[i])
+        objectives.append(Objective(name, fn, target, weight, value, factor, given[i] is None))
+    return objectives
+
+
+def _score(fn, target, output):
+    call = getattr(fn, "call", None) if not inspect.isfunction(fn) and hasattr(fn, "reduction") else None
+    result = (call or fn)(target, output)
+    if not isinstance(result, (KerasTensor, Variable)):
+        raise TypeError(
+            f"the loss or metric {loss_name(fn)!r} must return a tensor computed from y_true and y_pred by keras.backend "
+            f"functions; it returned {type(result).__name__}."
+        )
+    return result
+
+
+# ---------------------------------------------------------------- metrics
+
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
+
+
+def _metric_function(metric, objective, output):
+    """The function and the short name of a metric as the user gave it."""
+    if metric in _ACCURACY or metric in _CROSSENTROPY:
+        kind = "accuracy" if metric in _ACCURACY else "crossentropy"
+        if output.shape[-1] == 1 or loss_name(objective.loss) == "binary_crossentropy":
+            name = "binary_" + kind
+        elif loss_name(objective.loss) == "sparse_categorical_crossentropy":
+            name = "sparse_categorical_" + kind
+        else:
+            name = "categorical_" + kind
+        return metrics.get(name), "acc" if metric in _ACCURACY else "ce"
+    fn = metrics.get(metric)
+    name = getattr(fn, "name", None) or getattr(fn, "__name__", None) or type(fn).__name__
+    return fn, name
+
+
+def make_metrics(model, objectives, plain, weighted) -> list:
+    """The metrics of all outputs, in Keras's order and with Keras's names."""
+    names = model.output_names
+    plain, weighted = collect(plain, names, "metrics"), collect(weighted, names, "weighted_metrics")
+    by_name = {o.name: o for o in objectives}
+    taken = {"loss"} | ({o.name + "_loss" for o in objectives} if len(names) > 1 else set())
+    reported = []
+    for i, name in enumerate(names):
+        objective = by_name.get(name)
+        if objective is None:
+            continue
+        for wanted, with_weights in ((plain[i], False), (weighted[i], True)):
+            for metric in wanted:
+                reported.append(_report(model, i, objective, metric, with_weights, taken))
+    return reported
+
+
+def _report(model, i, objective, metric, with_weights, taken) -> Reported:
+    output = model.outputs[i]
+    fn, name = _metric_function(metric, objective, output)
+    name = ("weighted_" if with_weights else "") + name
+    if len(model.output_names) > 1:
+        name = f"{objective.name}_{name}"
+    base, j = name, 1
+    while name in taken:
+        name, j = f"{base}_{j}", j + 1
+    taken.add(name)
+    mask = getattr(output, "_keras_mask", None)
+    weights = objective.sample_weight if with_weights else None
+    if hasattr(fn, "reset_states"):
+        return Reported(name, _stateful_value(fn, objective.target, output, weights), fn)
+    return Reported(name, weighted_mean(_score(fn, objective.target, output), weights, mask), None)
+
+
+def _stateful_value(metric, target, output, weights):
+    if "sample_weight" in inspect.signature(type(metric).__call__).parameters:
+        return metric(target, output, sample_weight=weights)
+    return metric(target, output)
+
+
+def collect(argument, names, what) -> list:
+    """A list of metrics per output: a flat list goes to every output, a dict to the outputs it names."""
+    if not argument:
+        return [[] for _ in names]
+    if isinstance(argument, dict):
+        return [to_list(m) if m is not None else [] for m in nested(argument, names, what)]
+    if not isinstance(argument, (list, tuple)):
+        raise TypeError(f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {argument!r:.200}")
+    if len(names) > 1 and any(isinstance(m, (list, tuple)) for m in argument):
+        return [list(to_list(m)) if m is not None else [] for m in nested(argument, names, what)]
+    flat = [m for entry in argument for m in (entry if isinstance(entry, (list, tuple)) else [entry])]
+    return [flat for _ in names]

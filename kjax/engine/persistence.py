@@ -1,0 +1,37 @@
+"""Mixin of Model: saving and loading files."""
+from __future__ import annotations
+
+from kjax import saving
+
+__all__ = ["Persistence"]
+
+
+class Persistence:
+    """`save`, `save_weights`, `load_weights` of a model."""
+
+    def save(self, filepath, overwrite=True, include_optimizer=True):
+        """Writes architecture, weights and, when compiled, training state to one HDF5 file.
+
+        Args:
+            filepath: path, or an open h5py group.
+            overwrite: False: ask before replacing a file.
+            include_optimizer: whether to write the optimizer's state.
+        """
+        saving.save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath, overwrite=True):
+        """Writes the weights to an HDF5 file."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False):
+        """Reads weights from an HDF5 file.
+
+        Args:
+            by_name: match layers by name instead of by order.
+            skip_mismatch: with `by_name`, leave layers alone whose shapes differ.
+            reshape: reshape arrays of equal size.
+
+        Raises:
+            ValueError: when the file does not fit; nothing is changed then.
+        """
+        saving.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch, reshape=reshape)

@@ -1,0 +1,164 @@
+"""The pure steps: train, test and predict as jitted functions of a state and a batch."""
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from kjax.graph import Context, Program
+
+__all__ = ["Spec", "State", "traces", "train_chunk", "train_step", "forward_step"]
+
+
+class Spec(NamedTuple):
+    """Everything static about a step; equal for models of equal architecture, which thus share compiled programs.
+
+    Attributes:
+        program: computes `logs` scalars (the loss first), then `outputs` tensors, then the new values of variables.
+        params: how many of the program's variables are trained; they come first.
+        updated: how many of the next variables the step replaces; the rest is only read.
+        logs, outputs: how many results are scalars to report, and arrays to return.
+        targets: for each new value, the index of the variable it is for (params first, then updated).
+        weights: how many of the inputs, at the end, are sample weights.
+        weight_ranks: the ranks of these weights.
+        rule: hashable function of the rates that gives the Optax transformation; None when no gradient is taken.
+        slots: tree structure of the optimizer's state.
+        constraints: None, or the program that maps the params numbered `constrained` to their allowed values.
+    """
+
+    program: Program
+    params: int
+    updated: int
+    logs: int
+    outputs: int
+    targets: tuple[int, ...]
+    weights: int = 0
+    weight_ranks: tuple[int, ...] = ()
+    rule: Any = None
+    slots: Any = None
+    constraints: Program | None = None
+    constrained: tuple[int, ...] = ()
+
+
+class State(NamedTuple):
+    """What a step replaces; its buffers are donated."""
+
+    params: list
+    updated: list
+    slots: list
+
+
+class _Traces:
+    """How often a step was traced, which is how often one was compiled."""
+
+    count = 0
+
+
+traces = _Traces()
+
+
+def _inputs(spec, batch, rows):
+    """The program's inputs: missing sample weights are ones, or the row mask; padding rows weigh nothing."""
+    data, weights = batch
+    size = data[0].shape[0]
+    full = []
+    for rank, w in zip(spec.weight_ranks, weights, strict=True):
+        if w is None:
+            like = data[len(data) - spec.weights + len(full)] if rank > 1 else None
+            w = jnp.ones((size,) if rank == 1 else like.shape[:rank], jnp.float32)
+        if rows is not None:
+            w = w * rows.reshape((-1,) + (1,) * (rank - 1))
+        full.append(w)
+    return [*data, *full]
+
+
+def _new_values(spec, results, old):
+    """The variables' values after the program's updates; several changes of one variable add up."""
+    values = list(old)
+    seen: set[int] = set()
+    for target, new in zip(spec.targets, results, strict=True):
+        new = jnp.asarray(new).astype(old[target].dtype).reshape(old[target].shape)
+        values[target] = values[target] + (new - old[target]) if target in seen else new
+        seen.add(target)
+    return values
+
+
+def _apply_gradients(spec, grads, params, slots, rates, constants):
+    state = jax.tree.unflatten(spec.slots, slots)
+    changes, state = spec.rule(**rates).update(grads, state, params)
+    params = optax.apply_updates(params, changes)
+    if spec.constraints is not None:
+        kept = spec.constraints([params[i] for i in spec.constrained], (), constants, Context(True))
+        params = list(params)
+        for i, value in zip(spec.constrained, kept, strict=True):
+            params[i] = value
+    return params, jax.tree.leaves(state)
+
+
+def _train(spec, state, fixed, constants, rates, batch, rows, key):
+    """One training step: (state, logs)."""
+    inputs = _inputs(spec, batch, rows)
+    program_constants, constraint_constants = constants
+
+    def loss_of(params):
+        variables = [*params, *state.updated, *fixed]
+        results = spec.program(inputs, variables, program_constants, Context(True, key, rows))
+        return jnp.sum(results[0]), results
+
+    params, slots = list(state.params), list(state.slots)
+    if spec.rule is None:
+        _, results = loss_of(params)
+    else:
+        (_, results), grads = jax.value_and_grad(loss_of, has_aux=True)(params)
+        params, slots = _apply_gradients(spec, grads, params, slots, rates, constraint_constants)
+    values = _new_values(spec, results[spec.logs + spec.outputs :], [*params, *state.updated])
+    logs = jnp.stack([jnp.mean(jnp.asarray(r).astype(jnp.float32)) for r in results[: spec.logs]])
+    return State(values[: spec.params], values[spec.params :], slots), logs
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def train_step(spec, state, fixed, constants, rates, batch, rows, key, count):
+    """One step on one batch: (new state, logs (n,))."""
+    traces.count += 1
+    key = None if key is None else jax.random.fold_in(key, count)
+    return _train(spec, state, fixed, constants, rates, batch, rows, key)
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def train_chunk(spec, state, logs, fixed, constants, rates, batches, rows, key, count, start, stop):
+    """Steps `start` to `stop` on batches stacked along a leading axis, in one dispatch.
+
+    Args:
+        logs: (steps, n) array that the steps' logs are written to.
+        batches: (data, weights), every array (steps, batch, ...); a weight may be None.
+        rows: None or (steps, batch).
+
+    Returns:
+        (new state, logs).
+    """
+    traces.count += 1
+
+    def body(i, carry):
+        state, logs = carry
+        batch = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, i, keepdims=False), batches)
+        mask = None if rows is None else rows[i]
+        step_key = None if key is None else jax.random.fold_in(key, count + i.astype(jnp.uint32))
+        state, new = _train(spec, state, fixed, constants, rates, batch, mask, step_key)
+        return state, jax.lax.dynamic_update_index_in_dim(logs, new, i, 0)
+
+    return jax.lax.fori_loop(start, stop, body, (state, logs))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def forward_step(spec, training, updated, fixed, constants, batch, rows, key, count):
+    """A step without gradient (test, predict): (new values of updated variables, logs, outputs)."""
+    traces.count += 1
+    inputs = _inputs(spec, batch, rows)
+    key = None if key is None else jax.random.fold_in(key, count)
+    results = spec.program(inputs, [*updated, *fixed], constants, Context(training, key, rows))
+    values = _new_values(spec, results[spec.logs + spec.outputs :], list(updated))
+    logs = [jnp.mean(jnp.asarray(r).astype(jnp.float32)) for r in results[: spec.logs]]
+    return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]

@@ -1,0 +1,26 @@
+"""Symbolic tensors, variables, recorded operations and the pure programs they become."""
+from kjax.graph.context import Context, resolving
+from kjax.graph.operators import elementwise
+from kjax.graph.program import Program, build_program
+from kjax.graph.record import SubGraph, op, symbolic_leaves
+from kjax.graph.tensor import KerasTensor, TensorShape, is_symbolic, unique_name
+from kjax.graph.update import Update, as_update
+from kjax.graph.variable import Variable
+
+__all__ = [
+    "Context",
+    "KerasTensor",
+    "Program",
+    "SubGraph",
+    "TensorShape",
+    "Update",
+    "Variable",
+    "as_update",
+    "build_program",
+    "elementwise",
+    "is_symbolic",
+    "op",
+    "resolving",
+    "symbolic_leaves",
+    "unique_name",
+]

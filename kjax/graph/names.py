@@ -1,0 +1,31 @@
+"""Name scopes: prefixes that weights take from the layers they are built in."""
+from __future__ import annotations
+
+import contextlib
+import threading
+
+__all__ = ["name_scope", "scoped"]
+
+
+class _Scopes(threading.local):
+    def __init__(self):
+        self.stack: list[str] = []
+
+
+_scopes = _Scopes()
+
+
+@contextlib.contextmanager
+def name_scope(name: str):
+    """Within it, variables are named `name/...`; scopes nest."""
+    _scopes.stack.append(name)
+    try:
+        yield name
+    finally:
+        _scopes.stack.pop()
+
+
+def scoped(name: str, default: str = "") -> str:
+    """`name` under the scopes that are open, or under `default` when none is."""
+    scope = "/".join(_scopes.stack) or default
+    return f"{scope}/{name}" if scope else name

@@ -1,0 +1,117 @@
+"""Python operators and slicing on symbolic tensors and variables."""
+from __future__ import annotations
+
+import operator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kjax.graph.record import op
+from kjax.graph.tensor import KerasTensor
+from kjax.graph.variable import Variable
+
+__all__ = ["elementwise"]
+
+
+def elementwise(tensors, args, kwargs):
+    """Row by row as long as no argument of lower rank carries the batch on another axis."""
+    ranks = {len(t.shape) for t in tensors}
+    if len(ranks) != 1 or any(getattr(t, "static", None) is not None for t in tensors):
+        return False
+    others = [a for a in (*args, *kwargs.values()) if isinstance(a, (np.ndarray, jax.Array, KerasTensor, Variable))]
+    return all(len(a.shape) <= max(ranks) for a in others)
+
+
+def _binary(name, fn):
+    def forward(x, y):
+        return fn(_array(x), _array(y))
+
+    forward.__name__ = name
+    return op(forward, name=name, rowwise=elementwise)
+
+
+def _array(x):
+    if isinstance(x, np.ndarray) and x.dtype == np.float64:
+        return x.astype(np.float32) if not jax.config.jax_enable_x64 else x
+    return x
+
+
+_BINARY = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "truediv": jnp.true_divide,
+    "floordiv": jnp.floor_divide,
+    "mod": jnp.mod,
+    "pow": jnp.power,
+    "matmul": jnp.matmul,
+    "and": jnp.logical_and,
+    "or": jnp.logical_or,
+    "xor": jnp.logical_xor,
+}
+_COMPARE = {"lt": jnp.less, "le": jnp.less_equal, "gt": jnp.greater, "ge": jnp.greater_equal}
+
+
+def _getitem_rowwise(tensors, args, kwargs):
+    if any(getattr(t, "static", None) is not None for t in tensors):
+        return False
+    index = args[1] if isinstance(args[1], tuple) else (args[1],)
+    return len(index) > 0 and isinstance(index[0], slice) and index[0] == slice(None)
+
+
+@op(name="strided_slice", rowwise=_getitem_rowwise)
+def getitem(x, index):
+    return x[_index(index)]
+
+
+def _index(index):
+    """Lists in an index are arrays, as NumPy has them."""
+    if isinstance(index, tuple):
+        return tuple(_index(i) for i in index)
+    return jnp.asarray(index) if isinstance(index, list) else index
+
+
+@op(name="strided_slice")
+def _slice_dynamic(x, starts, stops, steps, kinds):
+    index = tuple(
+        k if k is None or k is Ellipsis else (int(a) if k == "at" else slice(*(None if v is None else int(v) for v in (a, b, c))))
+        for k, a, b, c in zip(kinds, starts, stops, steps, strict=True)
+    )
+    return x[index]
+
+
+def _slice(x, index):
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(p, slice) and any(isinstance(v, KerasTensor) for v in (p.start, p.stop, p.step)) for p in parts):
+        kinds = ["slice" if isinstance(p, slice) else p if p is None or p is Ellipsis else "at" for p in parts]
+        starts = [p.start if isinstance(p, slice) else p if k == "at" else None for p, k in zip(parts, kinds, strict=True)]
+        stops = [p.stop if isinstance(p, slice) else None for p in parts]
+        steps = [p.step if isinstance(p, slice) else None for p in parts]
+        return _slice_dynamic(x, starts, stops, steps, kinds)
+    return getitem(x, index)
+
+
+def _attach():
+    """Gives KerasTensor and Variable the operators."""
+    methods = {"__getitem__": _slice}
+    for name, fn in _BINARY.items():
+        call = _binary(name, fn)
+        methods[f"__{name}__"] = lambda x, y, call=call: call(x, y)
+        methods[f"__r{name}__"] = lambda x, y, call=call: call(y, x)
+    for name, fn in _COMPARE.items():
+        call = _binary(name, fn)
+        methods[f"__{name}__"] = lambda x, y, call=call: call(x, y)
+    negative = op(jnp.negative, name="neg", rowwise=True)
+    absolute = op(jnp.abs, name="abs", rowwise=True)
+    invert = op(jnp.logical_not, name="logical_not", rowwise=True)
+    methods["__neg__"] = lambda x: negative(x)
+    methods["__abs__"] = lambda x: absolute(x)
+    methods["__invert__"] = lambda x: invert(x)
+    for name, method in methods.items():
+        method.__name__ = name
+        for cls in (KerasTensor, Variable):
+            setattr(cls, name, method)
+
+
+_attach()

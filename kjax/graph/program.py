@@ -1,0 +1,290 @@
+"""Program: a piece of graph as a pure, hashable function, shared by equal architectures."""
+from __future__ import annotations
+
+import weakref
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kjax.graph.context import Context
+from kjax.graph.record import Body, evaluate, fill
+from kjax.graph.tensor import KerasTensor
+from kjax.graph.variable import Variable
+
+__all__ = ["Program", "build_program"]
+
+
+class _Step:
+    """One operation of a program: which slots it reads, which it writes."""
+
+    __slots__ = ("context", "draw", "first", "operation", "reads", "structure", "template", "writes")
+
+    def __init__(self, operation, template, reads, first, writes, draw):
+        self.operation = operation
+        self.template = template
+        self.reads = reads
+        self.first = first
+        self.writes = writes
+        self.draw = draw
+
+
+class Program:
+    """A pure function `(inputs, variables, constants) -> outputs`, equal to any other of the same structure.
+
+    Slots are numbered: inputs, variables, constants, then the results of the steps in order.
+
+    Attributes:
+        inputs, variables, constants: how many of each.
+        steps: the operations in topological order.
+        outputs: the slots of the results.
+        rowwise: whether rows of the batch (axis 0 of the inputs) may be padded: every step that depends on an input
+            works row by row, or knows how to leave out rows that the context calls invalid.
+        random: whether a step draws random numbers.
+    """
+
+    __slots__ = ("__weakref__", "_hash", "_key", "constants", "inputs", "outputs", "random", "rowwise", "steps", "variables")
+
+    def __init__(self, inputs, variables, constants, steps, outputs, rowwise, random):
+        self.inputs = inputs
+        self.variables = variables
+        self.constants = constants
+        self.steps = steps
+        self.outputs = outputs
+        self.rowwise = rowwise
+        self.random = random
+        self._key = (
+            inputs,
+            variables,
+            constants,
+            outputs,
+            tuple((s.operation.name, id(s.operation.fn), _key(s.template), s.reads, s.writes, s.draw) for s in steps),
+        )
+        self._hash = hash(self._key)
+
+    def __hash__(self):
+        return self._hash
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Program) and self._hash == other._hash and self._key == other._key)
+
+    def __call__(self, inputs, variables, constants, context: Context):
+        """Evaluates; traceable. Returns the outputs as a list."""
+        env = [*inputs, *variables, *constants]
+        if len(env) != self.inputs + self.variables + self.constants:
+            raise ValueError(
+                f"a program of {self.inputs} inputs, {self.variables} variables and {self.constants} constants "
+                f"was given {len(inputs)}, {len(variables)} and {len(constants)}."
+            )
+        for step in self.steps:
+            values = [env[i] for i in step.reads]
+            context.at(step.draw)
+            result = evaluate(step.operation, step.template, values, context, body=_bodies(context))
+            env.extend(jax.tree.leaves(result))
+        return [env[i] for i in self.outputs]
+
+
+class _SubProgram:
+    """A Body inside a program's template: its own program and the leaves it captures."""
+
+    __slots__ = ("captures", "inputs", "program", "variables_first")
+
+    def __init__(self, program, captures):
+        self.program = program
+        self.captures = captures
+
+    def __hash__(self):
+        return hash((self.program, self.captures))
+
+    def __eq__(self, other):
+        return isinstance(other, _SubProgram) and (self.program, self.captures) == (other.program, other.captures)
+
+
+def _bodies(context):
+    """Turns the sub-programs of a template into functions of the operation's own values."""
+
+    def make(template, values):
+        if not isinstance(template, _SubProgram):
+            return None
+        captured = [values[i] for i in template.captures]
+
+        def run(*inputs, context=context):
+            inner = Context(context.training, context.key, context.rows, context.seeded)
+            return template.program([*inputs, *captured], (), (), inner)
+
+        return run
+
+    return make
+
+
+_interned: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+
+
+def _intern(program):
+    return _interned.setdefault(program._key, program)
+
+
+class _ById:
+    """A value without a usable hash: the same object or nothing."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return id(self.value)
+
+    def __eq__(self, other):
+        return isinstance(other, _ById) and self.value is other.value
+
+
+def _key(x):
+    """A hashable image of a template that keeps 1, 1.0 and True apart."""
+    if isinstance(x, (bool, int, float, complex)):
+        return (type(x).__name__, repr(x))
+    if isinstance(x, (list, tuple)):
+        return (type(x).__name__, tuple(_key(v) for v in x))
+    if isinstance(x, dict):
+        return ("dict", tuple(sorted((str(k), _key(v)) for k, v in x.items())))
+    if isinstance(x, slice):
+        return ("slice", _key(x.start), _key(x.stop), _key(x.step))
+    if isinstance(x, np.generic):
+        return ("numpy", str(x.dtype), repr(x.item()))
+    try:
+        hash(x)
+    except TypeError:
+        return _ById(x)
+    return x
+
+
+class _Builder:
+    """Numbers the tensors between given inputs and outputs."""
+
+    def __init__(self, inputs, draws):
+        self.draws = draws
+        self.inputs = list(inputs)
+        self.variables: list[Variable] = []
+        self.constants: list = []
+        self.steps: list = []
+
+    def order(self, outputs):
+        """The operations that `outputs` need, inputs first."""
+        given = {id(t) for t in self.inputs}
+        done, ops, stack = set(given), [], list(reversed(outputs))
+        while stack:
+            t = stack[-1]
+            if id(t) in done or not isinstance(t, KerasTensor):
+                stack.pop()
+                continue
+            if t.op is None:
+                raise ValueError(
+                    f"the value of the placeholder {t.name!r} of shape {tuple(t.shape)} is needed but it is not among the "
+                    f"inputs {[i.name for i in self.inputs]}: the graph is disconnected, or an input is missing."
+                )
+            todo = [v for v in t.op.leaves if isinstance(v, KerasTensor) and id(v) not in done]
+            if todo:
+                stack.extend(todo)
+                continue
+            ops.append(t.op)
+            done.update(id(v) for v in t.op.outputs)
+            stack.pop()
+        return ops
+
+    def leaves(self, ops, outputs):
+        """All variables and constants, in the order of first use."""
+        seen = {id(t) for t in self.inputs}
+        for v in [v for node in ops for v in node.leaves] + list(outputs):
+            if id(v) in seen or isinstance(v, KerasTensor):
+                continue
+            seen.add(id(v))
+            (self.variables if isinstance(v, Variable) else self.constants).append(v)
+
+    def build(self, outputs, first_variables=()):
+        ops = self.order(outputs)
+        for v in first_variables:
+            self.variables.append(v)
+        seen = {id(v) for v in first_variables}
+        self.leaves(ops, outputs)
+        self.variables = [
+            v for i, v in enumerate(self.variables) if i < len(first_variables) or id(v) not in seen
+        ]
+        known = list(self.inputs) + self.variables + self.constants
+        slots = {id(t): i for i, t in enumerate(known)}
+        batch = {id(t) for t in self.inputs}
+        count, rowwise, random = len(known), True, False
+        for node in ops:
+            draw = self.draws.setdefault(id(node), len(self.draws))
+            template, flags = self.convert(node.template)
+            random = random or node.operation.context or flags["random"]
+            reads = tuple(slots[id(v)] for v in node.leaves)
+            depends = any(id(v) in batch for v in node.leaves)
+            if depends:
+                rowwise = rowwise and _is_rowwise(node, batch)
+                batch.update(id(t) for t in node.outputs)
+            for t in node.outputs:
+                slots[id(t)] = count
+                count += 1
+            self.steps.append(_Step(node.operation, template, reads, count, len(node.outputs), draw))
+        program = Program(
+            len(self.inputs),
+            len(self.variables),
+            len(self.constants),
+            tuple(self.steps),
+            tuple(slots[id(t)] for t in outputs),
+            rowwise,
+            random,
+        )
+        return _intern(program)
+
+    def convert(self, template):
+        flags = {"random": False}
+
+        def walk(x):
+            if isinstance(x, Body):
+                builder = _Builder([*x.graph.inputs, *x.graph.captures], self.draws)
+                program = builder.build(x.graph.outputs)
+                if builder.constants or builder.variables:
+                    raise AssertionError("a loop body has leaves that were not captured")
+                flags["random"] = flags["random"] or program.random
+                return _SubProgram(program, x.captures)
+            if isinstance(x, (list, tuple)):
+                parts = [walk(v) for v in x]
+                return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+            if isinstance(x, dict):
+                return {k: walk(v) for k, v in x.items()}
+            return x
+
+        return walk(template), flags
+
+
+def _is_rowwise(node, batch):
+    rule = node.operation.rowwise
+    tensors = [v for v in node.leaves if id(v) in batch]
+    sized = any(getattr(v, "static", None) is not None for v in tensors)
+    if (sized or node.operation.static) and all(t.static is not None for t in node.outputs):
+        return True  # arithmetic with sizes; whoever uses them decides
+    if callable(rule):
+        args, kwargs = fill(node.template, node.leaves)
+        return bool(rule(tensors, args, kwargs))
+    return bool(rule) and not sized
+
+
+def build_program(inputs, outputs, variables=()):
+    """The program that computes `outputs` from `inputs`.
+
+    Args:
+        inputs: KerasTensors (placeholders or intermediate tensors) or Variables that the caller supplies.
+        outputs: KerasTensors or Variables.
+        variables: Variables to be numbered first, whether used or not.
+
+    Returns:
+        (program, variables, constants): the Variables and array constants whose values it takes, in order.
+
+    Raises:
+        ValueError: when an output needs a placeholder that is not among the inputs.
+    """
+    builder = _Builder(inputs, {})
+    program = builder.build(list(outputs), list(variables))
+    return program, builder.variables, [jnp.asarray(c) for c in builder.constants]
+

@@ -1,0 +1,349 @@
+"""Recording: calls of operations on symbolic tensors become nodes of a graph."""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import OrderedDict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kjax.graph.context import Context, current_resolver
+from kjax.graph.random import key_of
+from kjax.graph.tensor import KerasTensor, Op, Operation, StaticArray, TensorShape
+from kjax.graph.variable import Variable
+
+__all__ = ["Leaf", "SubGraph", "apply_operation", "fill", "op", "record", "symbolic_leaves"]
+
+# Two trial sizes stand for every unknown dimension; a result's dimension that differs between the trials is unknown too.
+# Both divide by 1..12, so that reshapes by small factors go through.
+TRIALS = (55440, 110880)
+_MAX_STATIC = 64  # integer arrays up to this size are part of the program, larger ones its inputs
+
+
+class Leaf:
+    """The place of tensor number `index` in an Op's template."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index):
+        self.index = index
+
+    def __hash__(self):
+        return hash(("leaf", self.index))
+
+    def __eq__(self, other):
+        return isinstance(other, Leaf) and other.index == self.index
+
+
+class SubGraph:
+    """A piece of graph that an operation runs itself (loop bodies, functions to differentiate).
+
+    Args:
+        inputs: tensors whose values the operation supplies; everything that does not depend on them is captured.
+        outputs: nested structure of tensors.
+    """
+
+    __slots__ = ("captures", "inputs", "outputs")
+
+    def __init__(self, inputs, outputs):
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.captures = _captures(self.inputs, self.outputs)
+
+
+def _dependent(inputs, outputs):
+    """Ids of the tensors between `inputs` and `outputs` that depend on an input."""
+    wanted = {id(t) for t in inputs}
+    state: dict[int, bool] = {}
+    stack = [t for t in outputs if isinstance(t, KerasTensor)]
+    while stack:
+        t = stack[-1]
+        if id(t) in state:
+            stack.pop()
+            continue
+        if id(t) in wanted or t.op is None:
+            state[id(t)] = id(t) in wanted
+            stack.pop()
+            continue
+        leaves = [v for v in t.op.leaves if isinstance(v, KerasTensor)]
+        todo = [v for v in leaves if id(v) not in state]
+        if todo:
+            stack.extend(todo)
+            continue
+        state[id(t)] = any(state[id(v)] for v in leaves) or any(
+            isinstance(v, Variable) and id(v) in wanted for v in t.op.leaves
+        )
+        stack.pop()
+    return {i for i, dependent in state.items() if dependent}
+
+
+def _captures(inputs, outputs):
+    """The tensors and variables at the border: used inside, not depending on the inputs."""
+    dependent = _dependent(inputs, outputs)
+    given = {id(t) for t in inputs}
+    border: OrderedDict[int, object] = OrderedDict()
+    seen = set()
+    stack = list(reversed(outputs))
+    while stack:
+        t = stack.pop()
+        if id(t) in seen or id(t) in given:
+            continue
+        seen.add(id(t))
+        if isinstance(t, KerasTensor) and id(t) in dependent:
+            stack.extend(reversed(t.op.leaves))
+        else:
+            border[id(t)] = t
+    return list(border.values())
+
+
+# ---------------------------------------------------------------- templates
+
+
+def _leaf_kind(x):
+    if isinstance(x, (KerasTensor, Variable)):
+        return "tensor"
+    if isinstance(x, jax.Array):
+        return "array"
+    if isinstance(x, np.ndarray):
+        return "static" if x.dtype.kind in "iub" and x.size <= _MAX_STATIC else "array"
+    return None
+
+
+def pack(x, leaves):
+    """The template of an argument; appends its tensors to `leaves`."""
+    kind = _leaf_kind(x)
+    if kind == "tensor":
+        for i, known in enumerate(leaves):
+            if known is x:
+                return Leaf(i)
+        leaves.append(x)
+        return Leaf(len(leaves) - 1)
+    if kind == "array":
+        leaves.append(_as_floatx(x))
+        return Leaf(len(leaves) - 1)
+    if kind == "static":
+        return StaticArray(x)
+    if isinstance(x, TensorShape):
+        return tuple(x)
+    if isinstance(x, (list, tuple)):
+        parts = [pack(v, leaves) for v in x]
+        if hasattr(x, "_fields"):
+            return type(x)(*parts)
+        return type(x)(parts) if type(x) in (list, tuple) else parts
+    if isinstance(x, dict):
+        return {k: pack(v, leaves) for k, v in x.items()}
+    if isinstance(x, SubGraph):
+        return Body(x, tuple(pack(c, leaves).index for c in x.captures))
+    return x
+
+
+class Body:
+    """A SubGraph in a template, with the leaf numbers of what it captures."""
+
+    __slots__ = ("captures", "graph")
+
+    def __init__(self, graph, captures):
+        self.graph = graph
+        self.captures = captures
+
+
+def _as_floatx(x):
+    """Arrays in double precision join the computation in the default float type."""
+    if x.dtype == np.float64 and not jax.config.jax_enable_x64:
+        return x.astype(np.float32)
+    return x
+
+
+def fill(template, values, body=None):
+    """The arguments a template stands for, given the values of its leaves."""
+    if isinstance(template, Leaf):
+        return values[template.index]
+    if isinstance(template, StaticArray):
+        return template.array
+    if isinstance(template, (list, tuple)):
+        parts = [fill(v, values, body) for v in template]
+        if hasattr(template, "_fields"):
+            return type(template)(*parts)
+        return type(template)(parts)
+    if isinstance(template, dict):
+        return {k: fill(v, values, body) for k, v in template.items()}
+    if body is not None:
+        made = body(template, values)
+        if made is not None:
+            return made
+    return template
+
+
+def symbolic_leaves(x, found=None):
+    """The KerasTensors and Variables in nested lists, tuples and dicts."""
+    found = [] if found is None else found
+    if isinstance(x, (KerasTensor, Variable)):
+        found.append(x)
+    elif isinstance(x, (list, tuple)):
+        for v in x:
+            symbolic_leaves(v, found)
+    elif isinstance(x, dict):
+        for v in x.values():
+            symbolic_leaves(v, found)
+    elif isinstance(x, SubGraph):
+        found.extend(x.captures)
+    return found
+
+
+# ---------------------------------------------------------------- the decorator
+
+
+def op(fn=None, *, name=None, rowwise=False, context=False, static=False, always=False):
+    """Makes a pure function on arrays recordable: on symbolic tensors it adds a node instead of computing.
+
+    Args: see :class:`kjax.graph.tensor.Operation`.
+    """
+    if fn is None:
+        return functools.partial(op, name=name, rowwise=rowwise, context=context, static=static, always=always)
+    operation = Operation(fn, name, rowwise, context, static, always)
+
+    @functools.wraps(fn)
+    def call(*args, **kwargs):
+        return apply_operation(operation, args, kwargs)
+
+    call.operation = operation
+    if context:
+        signature = inspect.signature(fn)
+        call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return call
+
+
+def apply_operation(operation, args, kwargs):
+    """Records the call where an argument is symbolic, computes it otherwise."""
+    found = symbolic_leaves((args, kwargs))
+    resolve = current_resolver()
+    if resolve is None:
+        if found or operation.always:
+            return record(operation, args, kwargs)
+        if operation.context:
+            return operation.fn(Context(), *args, **kwargs)
+        return operation.fn(*args, **kwargs)
+    if any(isinstance(t, KerasTensor) for t in found):
+        return record(operation, args, kwargs)
+    context = resolve.context
+    leaves: list = []
+    template = pack((args, kwargs), leaves)
+    values = [resolve(v) if isinstance(v, Variable) else v for v in leaves]
+    args, kwargs = fill(template, values)
+    return operation.fn(context, *args, **kwargs) if operation.context else operation.fn(*args, **kwargs)
+
+
+def record(operation, args, kwargs):
+    """Adds one Op to the graph; returns its symbolic outputs in the structure the function returns."""
+    leaves: list = []
+    template = pack((args, kwargs), leaves)
+    node = Op(operation, template, leaves)
+    structure, specs = infer(node)
+    node.outputs = tuple(
+        KerasTensor(shape, dtype, node, i, static=static) for i, (shape, dtype, static) in enumerate(specs)
+    )
+    node.structure = structure
+    return jax.tree.unflatten(structure, node.outputs)
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def infer(node):
+    """The structure of the outputs and, for each, (shape, dtype, static values)."""
+    unknown = any(None in v.shape or getattr(v, "static", None) is not None for v in node.leaves if isinstance(v, KerasTensor))
+    unknown = unknown or any(_has_unknown(b) for b in _bodies(node.template))
+    first = _trial(node, 0)
+    second = _trial(node, 1) if unknown else first
+    leaves1, structure = jax.tree.flatten(first)
+    leaves2 = jax.tree.leaves(second)
+    specs = []
+    for a, b in zip(leaves1, leaves2, strict=True):
+        if len(a.shape) != len(b.shape):
+            raise ValueError(f"{node.operation.name}: the rank of the result depends on an unknown dimension.")
+        shape = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
+        static = (a, b) if isinstance(a, np.ndarray) else None
+        specs.append((shape, str(a.dtype), static))
+    return structure, specs
+
+
+def _bodies(template):
+    if isinstance(template, Body):
+        yield template
+    elif isinstance(template, (list, tuple)):
+        for v in template:
+            yield from _bodies(v)
+    elif isinstance(template, dict):
+        for v in template.values():
+            yield from _bodies(v)
+
+
+def _has_unknown(body):
+    return any(None in t.shape for t in body.graph.inputs if isinstance(t, KerasTensor))
+
+
+def _spec(leaf, trial):
+    if isinstance(leaf, KerasTensor):
+        if leaf.static is not None:
+            return leaf.static[trial]
+        return jax.ShapeDtypeStruct(tuple(TRIALS[trial] if d is None else d for d in leaf.shape), leaf.dtype)
+    return jax.ShapeDtypeStruct(tuple(leaf.shape), str(leaf.dtype))
+
+
+def _trial(node, trial):
+    """The abstract result for one trial size; NumPy arrays where it is known from shapes alone."""
+    specs = [_spec(v, trial) for v in node.leaves]
+    abstract = [s for s in specs if not isinstance(s, np.ndarray)]
+
+    def run(*values):
+        values = iter(values)
+        full = [s if isinstance(s, np.ndarray) else next(values) for s in specs]
+        context = Context(False, key_of(0) if node.operation.context else None)
+        return evaluate(node.operation, node.template, full, context, body=_trial_body(trial))
+
+    if node.operation.static:
+        shapes = [np.zeros(s.shape, s.dtype) if isinstance(s, np.ndarray) else s for s in specs]
+        args, kwargs = fill(node.template, shapes)
+        return jax.tree.map(np.asarray, node.operation.fn(*args, **kwargs))
+    result = jax.eval_shape(run, *abstract)
+    if specs and not abstract and not node.operation.context and _is_size(result):
+        with jax.ensure_compile_time_eval():
+            return jax.tree.map(np.asarray, run())
+    return result
+
+
+def _is_size(result):
+    """Whether a result computed from sizes is one again: few integers."""
+    return all(v.dtype.kind in "iub" and v.size <= _MAX_STATIC for v in jax.tree.leaves(result))
+
+
+def _trial_body(trial):
+    """Loop bodies are already recorded: their results' shapes are known."""
+
+    def make(template, values):
+        if not isinstance(template, Body):
+            return None
+
+        def run(*inputs, context=None):
+            return [
+                jnp.zeros(tuple(TRIALS[trial] if d is None else d for d in t.shape), t.dtype)
+                for t in template.graph.outputs
+            ]
+
+        return run
+
+    return make
+
+
+def evaluate(operation, template, values, context, body=None):
+    """One operation on the values of its leaves."""
+    args, kwargs = fill(template, values, body)
+    if operation.context:
+        return operation.fn(context, *args, **kwargs)
+    if values and not operation.static and all(isinstance(v, np.ndarray) for v in values):
+        if _is_size(jax.eval_shape(lambda: operation.fn(*args, **kwargs))):
+            with jax.ensure_compile_time_eval():
+                return jax.tree.map(np.asarray, operation.fn(*args, **kwargs))
+    return operation.fn(*args, **kwargs)

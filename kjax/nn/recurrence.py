@@ -1,0 +1,173 @@
+"""The loop under every recurrent layer: one scan whose weight gradients are taken after it, in one product.
+
+Differentiating a plain `lax.scan` multiplies `x_t^T dz_t` and adds it to the weight gradient at every step. Here the reverse
+scan only keeps `dz_t`; `dW = sum_t x_t^T dz_t` is then one product over time and batch together. Both passes are ordinary JAX
+code, so the gradient can be differentiated again.
+
+A *cell* is a hashable object with
+
+    step(linear, extra, states) -> new states
+
+where `linear(k, x)` is its k-th product `x W_k` plus the k-th projected input of this step. A cell that works unit by unit
+(no activation that mixes units) may also give its derivative in closed form, which takes the activations out of the reverse scan:
+
+    slopes(zs, extra, states) -> (slopes, factors)      on all steps at once: what `pull` multiplies with; the x of each product
+    pull(back, slopes, d_states) -> (d_states before, dzs, d_extra)       one step; `back(k, dz)` is dz W_k^T
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _replay(product, x, z, transposed, tap):
+    """The value z that the forward pass kept, which depends on x as `product` says; `tap` receives dz."""
+    return z
+
+
+def _replay_fwd(product, x, z, transposed, tap):
+    return z, transposed
+
+
+def _replay_bwd(product, transposed, dz):
+    return product.back(dz, transposed), None, None, dz
+
+
+_replay.defvjp(_replay_fwd, _replay_bwd)
+
+
+def _over(mask, like):
+    """mask (batch,) with the rank of `like`."""
+    return mask.reshape(mask.shape + (1,) * (like.ndim - 1))
+
+
+def _select(mask, new, old):
+    """States after this step: `new` where the step counts, `old` where it is masked."""
+    if mask is None:
+        return new
+    return tuple(jnp.where(_over(mask, n), n, o) for n, o in zip(new, old, strict=True))
+
+
+def _forward(cell, product, unroll, inputs, states, params, mask):
+    projected, extras = inputs
+
+    def body(states, xs):
+        added, extra, m = xs
+        kept: list[Any] = [None] * len(params)
+
+        def linear(k, x):
+            z = product(x, params[k])
+            kept[k] = z if added[k] is None else z + added[k]
+            return kept[k]
+
+        new = _select(m, cell.step(linear, extra, states), states)
+        return new, (states, tuple(kept))
+
+    return lax.scan(body, states, (projected, extras, mask), unroll=unroll)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
+def recurrence(cell, product, sequences, unroll, inputs, states, params, mask):
+    """Runs a cell over time.
+
+    Args:
+        cell: see the module's docstring.
+        product: the linear map behind `linear`; hashable; `product(x, params)` (any leading axes), `transposed(params)` once
+            before the reverse loop, `back(dz, transposed)`.
+        sequences: whether the first state of every step is wanted.
+        unroll: steps per round of the loop (`lax.scan`'s `unroll`).
+        inputs: `(projected, extras)`: for each product the array (time, batch, ...) added to it, or None; then any pytree
+            of further arrays with a leading time axis.
+        states: tuple of arrays (batch, ...).
+        params: tuple, one entry per product.
+        mask: bool (time, batch) or None; a masked step leaves the states as they are.
+
+    Returns:
+        (sequence (time, batch, ...) of the first state, or None; the last states)
+    """
+    last, (before, _) = _forward(cell, product, unroll, inputs, states, params, mask)
+    return _sequence(before[0], last[0]) if sequences else None, last
+
+
+def _sequence(before, last):
+    # the states before each step, shifted by one: the loop need not store them twice
+    return jnp.concatenate([before[1:], last[None]])
+
+
+def _recurrence_fwd(cell, product, sequences, unroll, inputs, states, params, mask):
+    last, (before, kept) = _forward(cell, product, unroll, inputs, states, params, mask)
+    out = (_sequence(before[0], last[0]) if sequences else None, last)
+    return out, (inputs, before, kept, params, mask)
+
+
+def _recurrence_bwd(cell, product, sequences, unroll, residuals, cotangents):
+    (projected, extras), before, kept, params, mask = residuals
+    d_sequence, d_last = cotangents
+    transposed = tuple(product.transposed(p) for p in params)
+    if hasattr(cell, 'pull'):
+        result = _reverse_closed(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last)
+    else:
+        result = _reverse_generic(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last)
+    d_first, dzs, d_extras, factors = result
+    d_params = tuple(
+        jax.vjp(partial(product, x), p)[1](dz)[0] for x, p, dz in zip(factors, params, dzs, strict=True)
+    )
+    d_projected = tuple(None if a is None else dz for a, dz in zip(projected, dzs, strict=True))
+    return (d_projected, d_extras), d_first, d_params, None
+
+
+recurrence.defvjp(_recurrence_fwd, _recurrence_bwd)
+
+
+def _reverse_closed(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last):
+    """Reverse loop of a cell with `slopes` and `pull`: nothing but products and multiplications inside."""
+    slopes, factors = cell.slopes(kept, extras, before)
+
+    def body(d_states, xs):
+        slope, m, d_out = xs
+        if d_out is not None:
+            d_states = (d_states[0] + d_out, *d_states[1:])
+        back = lambda k, dz: product.back(dz, transposed[k])
+        if m is None:
+            d_before, dzs, d_extra = cell.pull(back, slope, d_states)
+        else:
+            # pull is linear: what a masked step sends back is zero, and its states' gradient passes through
+            passed = [jnp.where(_over(m, d), 0, d) for d in d_states]
+            counted = tuple(jnp.where(_over(m, d), d, 0) for d in d_states)
+            d_before, dzs, d_extra = cell.pull(back, slope, counted)
+            d_before = tuple(d + p for d, p in zip(d_before, passed, strict=True))
+        return d_before, (dzs, d_extra)
+
+    d_first, (dzs, d_extras) = lax.scan(body, d_last, (slopes, mask, d_sequence), reverse=True, unroll=unroll)
+    return d_first, dzs, d_extras, factors
+
+
+def _reverse_generic(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last):
+    """Reverse loop of any cell: each step is differentiated with its products replayed from the forward pass."""
+
+    def body(d_states, xs):
+        states, zs, extra, m, d_out = xs
+        if d_out is not None:
+            d_states = (d_states[0] + d_out, *d_states[1:])
+        factors: list[Any] = [None] * len(zs)
+
+        def run(extra, states, taps):
+            def linear(k, x):
+                factors[k] = x
+                return _replay(product, x, zs[k], transposed[k], taps[k])
+
+            return _select(m, cell.step(linear, extra, states), states), tuple(factors)
+
+        _, pull, used = jax.vjp(run, extra, states, jax.tree.map(jnp.zeros_like, zs), has_aux=True)
+        d_extra, d_before, dzs = pull(d_states)
+        return d_before, (dzs, d_extra, used)
+
+    xs = (before, kept, extras, mask, d_sequence)
+    d_first, (dzs, d_extras, factors) = lax.scan(body, d_last, xs, reverse=True, unroll=unroll)
+    return d_first, dzs, d_extras, factors
