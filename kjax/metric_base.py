@@ -11,6 +11,7 @@ import numpy as np
 from kjax import backend as K
 from kjax.engine.base_layer import Layer, to_list
 from kjax.graph import KerasTensor, Update, as_update, op, symbolic_leaves
+from kjax.graph.execute import compute
 from kjax.graph.substitute import substitute
 from kjax.losses import _aligned
 
@@ -28,8 +29,7 @@ def _eager_update(method):
         if self._recording or _given_symbols(args, kwargs) or updates is None:
             return updates
         updates = [as_update(u) for u in _flat(updates)]
-        values = [K.eval(u.value) for u in updates]
-        for update, value in zip(updates, values, strict=True):
+        for update, value in zip(updates, compute([u.value for u in updates]), strict=True):
             update.variable.assign(value)
         return updates
 
@@ -79,8 +79,15 @@ class Metric(Layer):
         if "result" in cls.__dict__:
             cls.result = _eager_result(cls.__dict__["result"])
 
-    def __call__(self, *args, **kwargs):
-        """Updates the totals and gives the result: a tensor for tensors, a number for numbers."""
+    def __call__(self, *args, sample_weight=None, **kwargs):
+        """Updates the totals and gives the result: a tensor for tensors, a number for numbers.
+
+        Args:
+            *args: y_true and y_pred (what `update_state` takes).
+            sample_weight: None, or weights, passed on to `update_state`.
+        """
+        if sample_weight is not None:
+            kwargs["sample_weight"] = sample_weight
         if not _given_symbols(args, kwargs):
             self.update_state(*args, **kwargs)
             return self.result()

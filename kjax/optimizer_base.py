@@ -100,7 +100,7 @@ class Optimizer:
 
     def _number(self, name, value) -> np.ndarray:
         where = f"{type(self).__name__}: {name} must be a number >= 0, received {value!r}."
-        if not isinstance(value, (numbers.Real, np.ndarray, jax.Array, Variable)) or np.shape(value) != ():
+        if not isinstance(value, (numbers.Real, np.ndarray, jax.Array, Variable)) or getattr(value, "shape", ()) != ():
             raise TypeError(where)
         number = np.asarray(value, K.floatx())
         if not number >= 0:

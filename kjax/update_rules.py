@@ -19,19 +19,19 @@ Scalar = Any  # a Python number or a scalar array
 
 
 class SGDState(NamedTuple):
-    count: jax.Array
+    count: Any
     moment: Any
 
 
 class AccumulatorState(NamedTuple):
     """State of Adagrad and RMSprop."""
 
-    count: jax.Array
+    count: Any
     accumulator: Any
 
 
 class AdadeltaState(NamedTuple):
-    count: jax.Array
+    count: Any
     accumulator: Any
     delta_accumulator: Any
 
@@ -39,14 +39,14 @@ class AdadeltaState(NamedTuple):
 class AdamState(NamedTuple):
     """`nu_max` is the pytree of largest second moments with `amsgrad`, else the empty tuple."""
 
-    count: jax.Array
+    count: Any
     mu: Any
     nu: Any
     nu_max: Any
 
 
 class AdamaxState(NamedTuple):
-    count: jax.Array
+    count: Any
     mu: Any
     nu: Any
 
@@ -54,7 +54,7 @@ class AdamaxState(NamedTuple):
 class NadamState(NamedTuple):
     """`schedule` is the product of the momentum terms of all finished steps; Keras 2.2.4 does not save it."""
 
-    count: jax.Array
+    count: Any
     schedule: jax.Array
     mu: Any
     nu: Any

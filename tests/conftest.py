@@ -3,7 +3,6 @@
 import os
 import random
 import tempfile
-from pathlib import Path
 
 # Everything here must stand before the first import of JAX. Run on an accelerator with JAX_PLATFORMS=cuda (or tpu).
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
@@ -22,12 +21,3 @@ import pytest
 def seed():
     random.seed(0)
     np.random.seed(0)
-
-
-@pytest.fixture(scope='session')
-def shared() -> Path:
-    """The folder of golden data (vectors, h5, api): KJAX_SHARED, or `shared` beside the checkout."""
-    folder = Path(os.environ.get('KJAX_SHARED') or Path(__file__).parents[2] / 'shared')
-    if not (folder / 'vectors').is_dir():
-        pytest.skip(f'golden data not found in {folder}; set KJAX_SHARED')
-    return folder

@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from golden import cases, ids
 
 from kjax import activations
 from kjax import backend as K
 from kjax.graph import KerasTensor, build_program
+from tests.golden import cases, ids
 
 CASES = cases("activations")
 

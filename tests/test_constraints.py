@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from golden import cases, ids, same_config
 
 from kjax import constraints
+from tests.golden import cases, ids, same_config
 
 CASES = cases("constraints")
 

@@ -3,9 +3,9 @@
 import ml_dtypes  # noqa: F401  (names bfloat16)
 import numpy as np
 import pytest
-from golden import cases, ids, same_config
 
 from kjax import initializers
+from tests.golden import cases, ids, same_config
 
 CASES = cases("initializers")
 RANDOM = [

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden import cases, ids
 
 from kjax import losses
 from kjax.graph import KerasTensor, build_program
+from tests.golden import cases, ids
 
 CASES = cases("losses")
 FUNCTIONS = sorted(n for n, f in losses._REGISTRY.items() if not isinstance(f, type))

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from golden import cases, ids, same_config
 
 from kjax import backend as K
 from kjax import optimizers
 from kjax.graph import Variable
+from tests.golden import cases, ids, same_config
 
 CASES = cases("optimizers")
 NAMES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam"]

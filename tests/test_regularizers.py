@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 import pytest
-from golden import cases, ids, same_config
 
 from kjax import regularizers
 from kjax.graph import KerasTensor, build_program
 from kjax.graph.context import Context
+from tests.golden import cases, ids, same_config
 
 CASES = cases("regularizers")
 

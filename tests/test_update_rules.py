@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from golden import cases, ids
 
 from kjax import update_rules as rules
+from tests.golden import cases, ids
 
 CASES = cases("optimizers")
 RULES = {

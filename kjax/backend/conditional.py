@@ -1,4 +1,5 @@
 """`switch`: one of two values."""
+
 from __future__ import annotations
 
 import jax.numpy as jnp
@@ -14,8 +15,10 @@ def _select_rowwise(tensors, args, kwargs):
     if any(getattr(t, "static", None) is not None for t in tensors):
         return False
     # a condition of lower rank has its axes on the left, as the batch has
-    return len(ranks) == 1 and (len(condition.shape) if hasattr(condition, "shape") else 0) <= max(ranks) and (
-        not hasattr(condition, "shape") or len(condition.shape) > 0
+    return (
+        len(ranks) == 1
+        and (len(condition.shape) if hasattr(condition, "shape") else 0) <= max(ranks)
+        and (not hasattr(condition, "shape") or len(condition.shape) > 0)
     )
 
 
@@ -47,5 +50,3 @@ def switch(condition, then_expression, else_expression):
     then_value = then_expression() if callable(then_expression) else then_expression
     else_value = else_expression() if callable(else_expression) else else_expression
     return _select(condition, then_value, else_value)
-
-

@@ -13,28 +13,28 @@ import ml_dtypes  # noqa: F401  (importing it teaches NumPy the name 'bfloat16')
 import numpy as np
 
 __all__ = [
-    'backend',
-    'cast_to_floatx',
-    'config_path',
-    'epsilon',
-    'floatx',
-    'image_data_format',
-    'image_dim_ordering',
-    'load_config',
-    'normalize_data_format',
-    'set_epsilon',
-    'set_floatx',
-    'set_image_data_format',
-    'set_image_dim_ordering',
+    "backend",
+    "cast_to_floatx",
+    "config_path",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "image_dim_ordering",
+    "load_config",
+    "normalize_data_format",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_image_dim_ordering",
 ]
 
-FLOATX = ('float16', 'bfloat16', 'float32', 'float64')
-FORMATS = ('channels_last', 'channels_first')
+FLOATX = ("float16", "bfloat16", "float32", "float64")
+FORMATS = ("channels_last", "channels_first")
 # Keras 1 named the image layout after the backend that preferred it
-ORDERING_TO_FORMAT = {'tf': 'channels_last', 'th': 'channels_first'}
+ORDERING_TO_FORMAT = {"tf": "channels_last", "th": "channels_first"}
 FORMAT_TO_ORDERING = {fmt: ordering for ordering, fmt in ORDERING_TO_FORMAT.items()}
 
-_settings: dict[str, Any] = {'floatx': 'float32', 'epsilon': 1e-07, 'image_data_format': 'channels_last'}
+_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
 
 
 def backend() -> str:
@@ -43,12 +43,12 @@ def backend() -> str:
     Differs: the numerics are JAX's. Scripts written for Keras 2 ask this only to choose between `'theano'` and
     `'tensorflow'` layouts, and kjax has the latter's.
     """
-    return 'tensorflow'
+    return "tensorflow"
 
 
 def floatx() -> str:
     """The default float type, `'float32'` unless set."""
-    return _settings['floatx']
+    return _settings["floatx"]
 
 
 def set_floatx(floatx: str) -> None:
@@ -59,15 +59,15 @@ def set_floatx(floatx: str) -> None:
     Differs: 'bfloat16' is accepted; 'float64' switches JAX's 64-bit mode on.
     """
     if floatx not in FLOATX:
-        raise ValueError(f'set_floatx: floatx must be one of {", ".join(FLOATX)}; got {floatx!r}.')
-    if floatx == 'float64':
-        jax.config.update('jax_enable_x64', True)
-    _settings['floatx'] = str(floatx)
+        raise ValueError(f"set_floatx: floatx must be one of {', '.join(FLOATX)}; got {floatx!r}.")
+    if floatx == "float64":
+        jax.config.update("jax_enable_x64", True)
+    _settings["floatx"] = str(floatx)
 
 
 def epsilon() -> float:
     """The fuzz factor of losses and normalisations, 1e-7 unless set."""
-    return _settings['epsilon']
+    return _settings["epsilon"]
 
 
 def set_epsilon(e: float) -> None:
@@ -76,12 +76,12 @@ def set_epsilon(e: float) -> None:
     Args:
         e: a number >= 0.
     """
-    _settings['epsilon'] = _as_epsilon(e, 'set_epsilon: e')
+    _settings["epsilon"] = _as_epsilon(e, "set_epsilon: e")
 
 
 def image_data_format() -> str:
     """The default image layout, `'channels_last'` unless set."""
-    return _settings['image_data_format']
+    return _settings["image_data_format"]
 
 
 def set_image_data_format(data_format: str) -> None:
@@ -92,9 +92,9 @@ def set_image_data_format(data_format: str) -> None:
     """
     if data_format not in FORMATS:
         raise ValueError(
-            f'set_image_data_format: data_format must be channels_last or channels_first; got {data_format!r}.'
+            f"set_image_data_format: data_format must be channels_last or channels_first; got {data_format!r}."
         )
-    _settings['image_data_format'] = str(data_format)
+    _settings["image_data_format"] = str(data_format)
 
 
 def image_dim_ordering() -> str:
@@ -109,7 +109,7 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
         dim_ordering: 'tf' (channels last) or 'th' (channels first).
     """
     if dim_ordering not in ORDERING_TO_FORMAT:
-        raise ValueError(f'set_image_dim_ordering: dim_ordering must be tf or th; got {dim_ordering!r}.')
+        raise ValueError(f"set_image_dim_ordering: dim_ordering must be tf or th; got {dim_ordering!r}.")
     set_image_data_format(ORDERING_TO_FORMAT[dim_ordering])
 
 
@@ -124,14 +124,14 @@ def normalize_data_format(value: str | None) -> str:
         return image_data_format()
     data_format = value.lower() if isinstance(value, str) else value
     if data_format not in FORMATS:
-        raise ValueError(f'data_format must be channels_first, channels_last or None; got {value!r}.')
+        raise ValueError(f"data_format must be channels_first, channels_last or None; got {value!r}.")
     return data_format
 
 
 def config_path() -> Path:
     """Where `keras.json` is looked for: `$KERAS_HOME`, else `~/.keras`."""
-    home = os.environ.get('KERAS_HOME')
-    return (Path(home) if home else Path(os.path.expanduser('~')) / '.keras') / 'keras.json'
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path(os.path.expanduser("~")) / ".keras") / "keras.json"
 
 
 def load_config(path: str | os.PathLike | None = None) -> None:
@@ -142,79 +142,79 @@ def load_config(path: str | os.PathLike | None = None) -> None:
     """
     target = Path(path) if path is not None else config_path()
     try:
-        text = target.read_text(encoding='utf-8')
+        text = target.read_text(encoding="utf-8")
     except FileNotFoundError:
         _create(target)
         return
     except (OSError, UnicodeDecodeError) as err:
-        _report(target, f'cannot be read ({err}); using the settings {_settings}')
+        _report(target, f"cannot be read ({err}); using the settings {_settings}")
         return
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as err:
-        _report(target, f'is not valid JSON ({err}); using the settings {_settings}')
+        _report(target, f"is not valid JSON ({err}); using the settings {_settings}")
         return
     if not isinstance(content, dict):
-        _report(target, f'must hold one JSON object, got {type(content).__name__}; using the settings {_settings}')
+        _report(target, f"must hold one JSON object, got {type(content).__name__}; using the settings {_settings}")
         return
     problems = _apply(content)
     if problems:
-        _report(target, f'ignored: {"; ".join(problems)}')
+        _report(target, f"ignored: {'; '.join(problems)}")
 
 
 def _as_epsilon(value: Any, where: str) -> float:
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not number or not 0 <= value < float('inf'):
-        raise ValueError(f'{where} must be a finite number >= 0; got {value!r}.')
+    if not number or not 0 <= value < float("inf"):
+        raise ValueError(f"{where} must be a finite number >= 0; got {value!r}.")
     return float(value)
 
 
 def _apply(content: dict[str, Any]) -> list[str]:
     """Use what is valid in `content`; return one phrase for each value that is not."""
     problems = []
-    if 'floatx' in content:
-        if content['floatx'] in FLOATX:
-            set_floatx(content['floatx'])
+    if "floatx" in content:
+        if content["floatx"] in FLOATX:
+            set_floatx(content["floatx"])
         else:
-            problems.append(f'floatx must be one of {", ".join(FLOATX)}, got {content["floatx"]!r}')
-    if 'epsilon' in content:
+            problems.append(f"floatx must be one of {', '.join(FLOATX)}, got {content['floatx']!r}")
+    if "epsilon" in content:
         try:
-            set_epsilon(content['epsilon'])
+            set_epsilon(content["epsilon"])
         except ValueError:
-            problems.append(f'epsilon must be a finite number >= 0, got {content["epsilon"]!r}')
+            problems.append(f"epsilon must be a finite number >= 0, got {content['epsilon']!r}")
     # a file that Keras 1 wrote and Keras 2 went on with may hold both: the newer key is the one in use
-    if 'image_data_format' in content:
-        if content['image_data_format'] in FORMATS:
-            set_image_data_format(content['image_data_format'])
+    if "image_data_format" in content:
+        if content["image_data_format"] in FORMATS:
+            set_image_data_format(content["image_data_format"])
         else:
             problems.append(
-                f'image_data_format must be one of {", ".join(FORMATS)}, got {content["image_data_format"]!r}'
+                f"image_data_format must be one of {', '.join(FORMATS)}, got {content['image_data_format']!r}"
             )
-    elif 'image_dim_ordering' in content:
-        ordering = content['image_dim_ordering']
+    elif "image_dim_ordering" in content:
+        ordering = content["image_dim_ordering"]
         if isinstance(ordering, str) and ordering in ORDERING_TO_FORMAT:
             set_image_dim_ordering(ordering)
         else:
-            problems.append(f'image_dim_ordering must be tf or th, got {ordering!r}')
+            problems.append(f"image_dim_ordering must be tf or th, got {ordering!r}")
     return problems
 
 
 def _create(target: Path) -> None:
     """Write the settings in force, whole or not at all: another process may be reading at the same time."""
-    content = json.dumps({**_settings, 'backend': backend()}, indent=4)
-    temporary = target.with_name(f'.{target.name}.{os.getpid()}')
+    content = json.dumps({**_settings, "backend": backend()}, indent=4)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding='utf-8')
+        temporary.write_text(content, encoding="utf-8")
         os.replace(temporary, target)
     except OSError as err:
         temporary.unlink(missing_ok=True)
-        _report(target, f'cannot be written ({err}); using the settings {_settings}')
+        _report(target, f"cannot be written ({err}); using the settings {_settings}")
 
 
 def _report(target: Path, what: str) -> None:
     # as a line of the file itself, not of this module: nothing but the one line is shown
-    warnings.warn_explicit(f'{target} {what}', UserWarning, filename='kjax', lineno=0)
+    warnings.warn_explicit(f"{target} {what}", UserWarning, filename="kjax", lineno=0)
 
 
 load_config()

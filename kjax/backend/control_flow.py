@@ -1,4 +1,5 @@
 """Loops over time steps and elements: `rnn`, `map_fn`, `foldl`, `foldr`."""
+
 from __future__ import annotations
 
 import jax
@@ -97,11 +98,22 @@ def _rnn(ctx, body, inputs, states, mask, go_backwards, unroll):
         out = jax.eval_shape(lambda: body(steps[0], *states, context=ctx.folded(0))[0])
         first = jnp.zeros(out.shape, out.dtype)
     numbers = jnp.arange(steps.shape[0])
-    (states, _), outputs = lax.scan(step, (states, first), (numbers, steps, masks), unroll=steps.shape[0] if unroll else 1)
+    (states, _), outputs = lax.scan(
+        step, (states, first), (numbers, steps, masks), unroll=steps.shape[0] if unroll else 1
+    )
     return [jnp.moveaxis(outputs, 0, 1), outputs[-1], *states]
 
 
-def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, constants=None, unroll=False, input_length=None):
+def rnn(
+    step_function,
+    inputs,
+    initial_states,
+    go_backwards=False,
+    mask=None,
+    constants=None,
+    unroll=False,
+    input_length=None,
+):
     """Runs a step over the time axis.
 
     Args:
@@ -125,19 +137,25 @@ def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, co
     if len(inputs.shape) < 3:
         raise ValueError(f"rnn: inputs must have rank 3 or more, (batch, time, ...); got shape {tuple(inputs.shape)}.")
     if unroll and inputs.shape[1] is None:
-        raise ValueError(f"rnn: unroll=True requires a known number of time steps; got inputs of shape {tuple(inputs.shape)}.")
+        raise ValueError(
+            f"rnn: unroll=True requires a known number of time steps; got inputs of {tuple(inputs.shape)}."
+        )
     if mask is not None:
         mask = _tensors(mask)
         if not 2 <= len(mask.shape) <= 3 or (len(mask.shape) == 3 and mask.shape[2] != 1):
             raise ValueError(f"rnn: mask must have shape (batch, time) or (batch, time, 1); got {tuple(mask.shape)}.")
         if not states and not unroll:
-            raise ValueError("rnn: with a mask, initial_states must hold at least one state, whose value a skipped step outputs.")
+            raise ValueError(
+                "rnn: with a mask, initial_states must hold the state that a skipped step outputs; got none."
+            )
 
     def step(x, *states):
         output, new = step_function(x, list(states) + constants)
         new = list(new)
         if len(new) != len(states):
-            raise ValueError(f"rnn: step_function must return {len(states)} new state(s), as many as initial_states; got {len(new)}.")
+            raise ValueError(
+                f"rnn: step_function must return as many states as initial_states, {len(states)}; got {len(new)}."
+            )
         return [output, *new]
 
     body, (output, *new), _ = _record(step, [_stand_in(inputs, 1), *[_stand_in(s) for s in states]])
@@ -184,7 +202,7 @@ def map_fn(fn, elems, name=None, dtype=None):
     """fn of each element along axis 0, stacked.
 
     Args:
-        fn: function of one element (of a list or tuple of elements, where `elems` is one); called once, on symbolic tensors.
+        fn: function of one element (or of a list or tuple of them, as `elems`); called once, on symbolic tensors.
         elems: tensor, or list or tuple of tensors of equal length.
         name: ignored.
         dtype: str, or list of them: the type of the results; default: whatever `fn` gives.
@@ -243,7 +261,7 @@ def _folded(fn, elems, initializer, reverse):
     for new, old in zip(leaves, accumulators, strict=True):
         if tuple(new.shape) != tuple(old.shape):
             raise ValueError(
-                f"{where}: fn must return a tensor of the accumulator's shape {tuple(old.shape)}; got {tuple(new.shape)}."
+                f"{where}: fn must keep the shape of the accumulator, {tuple(old.shape)}; got {tuple(new.shape)}."
             )
     arguments = (body, elements, initial, reverse)
     return jax.tree.unflatten(result, at_once(_fold(*arguments), arguments))
@@ -262,5 +280,5 @@ def foldl(fn, elems, initializer=None, name=None):
 
 
 def foldr(fn, elems, initializer=None, name=None):
-    """fn(... fn(fn(initializer, x[n - 1]), x[n - 2]) ..., x[0]); arguments as for `foldl`, default: the last element."""
+    """fn(... fn(fn(initializer, x[n - 1]), x[n - 2]) ..., x[0]); as `foldl`, initializer: the last element."""
     return _folded(fn, elems, initializer, reverse=True)

@@ -1,4 +1,5 @@
 """Functions of each element: arithmetic, comparison, types."""
+
 from __future__ import annotations
 
 import jax
@@ -128,7 +129,9 @@ def clip(x, min_value, max_value):
         max_value: number or tensor; None: infinity; where below `min_value`, `min_value` is taken instead.
     """
     if max_value is not None and not isinstance(max_value, jax.Array) and not isinstance(min_value, jax.Array):
-        max_value = np.maximum(max_value, min_value).tolist() if np.ndim(max_value) == 0 else np.maximum(max_value, min_value)
+        max_value = (
+            np.maximum(max_value, min_value).tolist() if np.ndim(max_value) == 0 else np.maximum(max_value, min_value)
+        )
     x, low, inexact = _floats(x, min_value)
     if inexact:
         # the gradient of `where` is all or nothing at the borders, TensorFlow's too

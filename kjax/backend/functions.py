@@ -1,4 +1,5 @@
 """`K.function`: a compiled function from symbolic inputs to symbolic outputs."""
+
 from __future__ import annotations
 
 import jax
@@ -26,7 +27,7 @@ class Function:
         given = {k: v for k, v in session_kwargs.items() if v is not None and not (k == "session_kwargs" and not v)}
         if given:
             raise ValueError(
-                f"function: argument(s) {sorted(given)} are not supported: they steer a TensorFlow session; kjax has none."
+                f"function: argument(s) {sorted(given)} are not supported: they steer a TensorFlow session."
             )
         self._single = not isinstance(outputs, (list, tuple))
         self.inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
@@ -48,10 +49,12 @@ class Function:
         """
         if not isinstance(inputs, (list, tuple)):
             if len(self.inputs) != 1:
-                raise TypeError(f"{self._label}: inputs must be a list of {len(self.inputs)} values; got {type(inputs).__name__}.")
+                raise TypeError(
+                    f"{self._label}: inputs must be a list of {len(self.inputs)} values; got {type(inputs)}."
+                )
             inputs = [inputs]
         if len(inputs) != len(self.inputs):
-            raise ValueError(f"{self._label}: {len(self.inputs)} input value(s) are required; got {len(inputs)}.")
+            raise ValueError(f"{self._label}: inputs must hold {len(self.inputs)} value(s); got {len(inputs)}.")
         training, arrays = False, []
         for tensor, value in zip(self.inputs, inputs, strict=True):
             if is_learning_phase(tensor):
@@ -99,8 +102,8 @@ class Function:
 def _check_input(x):
     if isinstance(x, (int, np.integer)):
         raise TypeError(
-            f"function: inputs must be tensors; got the number {x!r}. (After K.set_learning_phase, K.learning_phase() is "
-            "a number: leave it out of the inputs.)"
+            f"function: inputs must be tensors; got the number {x!r}. (After K.set_learning_phase, K.learning_phase() "
+            "is a number: leave it out of the inputs.)"
         )
     if not isinstance(x, (KerasTensor, Variable)):
         raise TypeError(f"function: inputs must be symbolic tensors or Variables; got {type(x).__name__}.")
@@ -118,7 +121,9 @@ def _fitting(variable, value):
     """The pair, with the value in the variable's type; its shape must fit as far as it is known."""
     value = _tensor(value, "of an update")
     shape = tuple(value.shape)
-    fits = len(shape) == len(variable.shape) and all(d is None or d == n for d, n in zip(shape, variable.shape, strict=True))
+    fits = len(shape) == len(variable.shape) and all(
+        d is None or d == n for d, n in zip(shape, variable.shape, strict=True)
+    )
     if not fits:
         raise ValueError(
             f"function: the update of {variable.name!r} must have its shape {tuple(variable.shape)}; got shape {shape}."
@@ -132,7 +137,7 @@ def function(inputs, outputs, updates=None, **kwargs):
     Args:
         inputs: list of placeholders, other symbolic tensors (what they depend on is then not computed), Variables,
             and `K.learning_phase()`, which is fed 0 or 1 (not an input: the test phase).
-        outputs: list of tensors and Variables, or updates, whose new values are returned; a single one is returned as such.
+        outputs: list of tensors, Variables, or updates (their new values are returned); a single one gives one value.
         updates: list of `K.update...(...)` or (variable, new value); carried out after the outputs are computed, all
             from the values before the call.
         kwargs: `name`; TensorFlow's session arguments are refused.

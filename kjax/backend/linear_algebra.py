@@ -1,4 +1,5 @@
 """Products of matrices."""
+
 from __future__ import annotations
 
 import jax.numpy as jnp
@@ -9,7 +10,9 @@ from kjax.backend.operation import as_array, axes_of, tensor_op
 __all__ = ["batch_dot", "dot"]
 
 
-@tensor_op(rowwise=lambda tensors, args, kwargs: len(tensors) == 1 and tensors[0] is args[0] and len(tensors[0].shape) > 1)
+@tensor_op(
+    rowwise=lambda tensors, args, kwargs: len(tensors) == 1 and tensors[0] is args[0] and len(tensors[0].shape) > 1
+)
 def _dot(x, y):
     return jnp.dot(as_array(x), as_array(y))
 
@@ -44,7 +47,7 @@ def _batch_dot(x, y, axes):
 def _contracted(axes, x, y):
     if x.ndim < 2 or y.ndim < 2:
         raise ValueError(
-            f"batch_dot: x and y must have rank 2 or more, (batch, ...); got shapes {tuple(x.shape)} and {tuple(y.shape)}."
+            f"batch_dot: x and y must be (batch, ...), of rank 2 or more; got {tuple(x.shape)} and {tuple(y.shape)}."
         )
     if axes is None:
         axes = (x.ndim - 1, max(y.ndim - 2, 1))
@@ -61,7 +64,9 @@ def _contracted(axes, x, y):
             f"got shapes {tuple(x.shape)} and {tuple(y.shape)}."
         )
     if x.shape[0] != y.shape[0]:
-        raise ValueError(f"batch_dot: x and y must have equal batches; got shapes {tuple(x.shape)} and {tuple(y.shape)}.")
+        raise ValueError(
+            f"batch_dot: x and y must have equal batches; got shapes {tuple(x.shape)} and {tuple(y.shape)}."
+        )
     return a, b
 
 

@@ -1,14 +1,16 @@
 """Activations, crossentropies, normalisation."""
+
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kjax.backend.config import epsilon, floatx
+from kjax.backend.config import epsilon
 from kjax.backend.elementwise import clip, maximum
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, tensor_op
 from kjax.graph import elementwise
+from kjax.nn.normalization import moments
 
 __all__ = [
     "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "elu", "hard_sigmoid", "in_top_k",
@@ -221,7 +223,7 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
 
     Args:
         x: tensor.
-        mean, var, beta, gamma: tensors that broadcast against x, or vectors of the size of `axis`; beta, gamma: or None.
+        mean, var, beta, gamma: tensors that broadcast against x, or vectors along `axis`; beta, gamma: or None.
         axis: int: where vectors belong.
         epsilon: number > 0.
     """
@@ -232,13 +234,7 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
 def _normalize_batch(ctx, x, gamma, beta, axes, epsilon):
     """Rows that only pad the batch are left out of the statistics."""
     x = as_array(x)
-    if ctx.rows is None or 0 not in axes:
-        mean, var = jnp.mean(x, axes), jnp.var(x, axes)
-    else:
-        weights = jnp.broadcast_to(ctx.row_weights(x), x.shape)
-        count = jnp.sum(weights, axes)
-        mean = jnp.sum(x * weights, axes) / count
-        var = jnp.sum(jnp.square(x - jnp.expand_dims(mean, axes)) * weights, axes) / count
+    mean, var, _ = moments(x, axes, ctx.rows)
     kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     placed = [None if v is None else as_array(v).reshape(kept) for v in (mean, var, beta, gamma)]
     return _normalized(x, *placed, epsilon), mean, var
@@ -265,7 +261,7 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
 
 
 def _show(message, value):
-    print(f"{message}{np.asarray(value)}")  # noqa: T201  (printing is what this is for)
+    print(f"{message}{np.asarray(value)}")
 
 
 @tensor_op(rowwise=True)

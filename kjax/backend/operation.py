@@ -1,4 +1,5 @@
 """`tensor_op`: a backend function on arrays that is recorded on symbolic tensors."""
+
 from __future__ import annotations
 
 import functools
@@ -21,9 +22,7 @@ def tensor_op(fn=None, *, name=None, rowwise=False, context=False, static=False,
     Args: see :class:`kjax.graph.tensor.Operation`.
     """
     if fn is None:
-        return functools.partial(
-            tensor_op, name=name, rowwise=rowwise, context=context, static=static, always=always
-        )
+        return functools.partial(tensor_op, name=name, rowwise=rowwise, context=context, static=static, always=always)
     recorded = op(fn, name=name, rowwise=rowwise, context=context, static=static, always=always)
 
     @functools.wraps(recorded)
@@ -85,7 +84,9 @@ def axes_of(axis, ndim, where) -> tuple[int, ...]:
     axes = [int(a) for a in (axis if isinstance(axis, (list, tuple, np.ndarray)) else [axis])]
     for a in axes:
         if not -ndim <= a < ndim:
-            raise ValueError(f"{where}: axis must be within -{ndim}..{ndim - 1} for a tensor of rank {ndim}; got {axis!r}.")
+            raise ValueError(
+                f"{where}: axis must be within -{ndim}..{ndim - 1} for a tensor of rank {ndim}; got {axis!r}."
+            )
     return tuple(a % ndim for a in axes)
 
 

@@ -1,4 +1,5 @@
 """The learning phase: training or test."""
+
 from __future__ import annotations
 
 import jax.numpy as jnp
@@ -8,7 +9,14 @@ from kjax.backend.conditional import switch
 from kjax.backend.operation import as_array, tensor_op
 from kjax.graph import KerasTensor, Variable, elementwise
 
-__all__ = ["fixed_phase", "in_test_phase", "in_train_phase", "is_learning_phase", "learning_phase", "set_learning_phase"]
+__all__ = [
+    "fixed_phase",
+    "in_test_phase",
+    "in_train_phase",
+    "is_learning_phase",
+    "learning_phase",
+    "set_learning_phase",
+]
 
 _state: dict = {"fixed": None, "symbol": None}
 

@@ -1,4 +1,5 @@
 """Which placeholders a symbolic tensor needs."""
+
 from __future__ import annotations
 
 from kjax.graph import KerasTensor

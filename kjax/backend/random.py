@@ -1,4 +1,5 @@
 """Random tensors and variables."""
+
 from __future__ import annotations
 
 import jax
@@ -10,8 +11,8 @@ from kjax.backend.operation import as_array, int_of, tensor_op
 from kjax.backend.variables import eval, variable
 
 __all__ = [
-    "dropout", "random_binomial", "random_normal", "random_normal_variable", "random_uniform", "random_uniform_variable",
-    "truncated_normal",
+    "dropout", "random_binomial", "random_normal", "random_normal_variable", "random_uniform",
+    "random_uniform_variable", "truncated_normal",
 ]  # fmt: skip
 
 
@@ -68,15 +69,17 @@ def random_binomial(ctx, shape, p=0.0, dtype=None, seed=None):
 
 @tensor_op(context=True, always=True, rowwise=_per_row)
 def truncated_normal(ctx, shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
-    """Normal random numbers, those further than 2 stddev from the mean drawn again; arguments as for `random_normal`."""
+    """Normal random numbers within 2 stddev of the mean; arguments as for `random_normal`."""
     return jax.random.truncated_normal(ctx.next_key(seed), -2.0, 2.0, _sizes(shape), _real_type(dtype)) * stddev + mean
 
 
 @tensor_op(context=True, always=True, rowwise=lambda tensors, args, kwargs: len(tensors) == 1 and tensors[0] is args[0])
 def _dropout(ctx, x, level, noise_shape, seed):
     x = as_array(x)
-    shape = x.shape if noise_shape is None else tuple(
-        n if d is None else int_of(d) for d, n in zip(noise_shape, x.shape, strict=True)
+    shape = (
+        x.shape
+        if noise_shape is None
+        else tuple(n if d is None else int_of(d) for d, n in zip(noise_shape, x.shape, strict=True))
     )
     keep = jax.random.bernoulli(ctx.next_key(seed), 1.0 - level, shape)
     return jnp.where(keep, x / (1.0 - level), jnp.zeros((), x.dtype))
@@ -109,5 +112,5 @@ def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None)
 
 
 def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
-    """A Variable filled with random numbers, uniform in [low, high); other arguments as for `random_normal_variable`."""
+    """A Variable filled with numbers uniform in [low, high); other arguments as for `random_normal_variable`."""
     return variable(eval(random_uniform(shape, low, high, dtype, seed)), dtype, name)

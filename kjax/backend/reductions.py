@@ -1,4 +1,5 @@
 """Functions along axes: sums, extremes, statistics, cumulative ones."""
+
 from __future__ import annotations
 
 import functools
@@ -10,7 +11,8 @@ from kjax.backend.config import floatx
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, tensor_op
 
 __all__ = [
-    "all", "any", "argmax", "argmin", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var",
+    "all", "any", "argmax", "argmin", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum",
+    "var",
 ]  # fmt: skip
 
 

@@ -1,4 +1,5 @@
 """Functions that move elements: reshape, transpose, join, repeat, pick."""
+
 from __future__ import annotations
 
 import functools
@@ -28,7 +29,9 @@ def _only_first(rule=None):
 
     def check(tensors, args, kwargs):
         x = args[0] if args else next(iter(kwargs.values()))
-        return len(tensors) == 1 and tensors[0] is x and not _is_size(x) and (rule is None or bool(rule(x, args, kwargs)))
+        return (
+            len(tensors) == 1 and tensors[0] is x and not _is_size(x) and (rule is None or bool(rule(x, args, kwargs)))
+        )
 
     return check
 
@@ -43,7 +46,12 @@ def _second(args, kwargs, name):
 def _keeps_rows(tensors, args, kwargs):
     """The first axis stays: -1, None, or the size of x's, with the same number of elements in each row."""
     x, shape = args[0], _second(args, kwargs, "shape")
-    if not isinstance(shape, (list, tuple)) or not shape or not hasattr(x, "shape") or any(t is not x and not _is_size(t) for t in tensors):
+    if (
+        not isinstance(shape, (list, tuple))
+        or not shape
+        or not hasattr(x, "shape")
+        or any(t is not x and not _is_size(t) for t in tensors)
+    ):
         return False
     first, rest, row = shape[0], list(shape[1:]), tuple(x.shape)[1:]
     if None in row or _is_size(x) or any(not isinstance(d, (int, np.integer)) for d in rest):
@@ -282,7 +290,7 @@ def slice(x, start, size):
     count = [int_of(v) for v in (size if isinstance(size, (list, tuple)) else np.asarray(size))]
     if not len(begin) == len(count) == x.ndim:
         raise ValueError(
-            f"slice: start and size must have one number per axis of x of shape {tuple(x.shape)}; got {begin} and {count}."
+            f"slice: start and size must have one number per axis of x, {tuple(x.shape)}; got {begin} and {count}."
         )
     end = [n if c == -1 else b + c for b, c, n in zip(begin, count, x.shape, strict=True)]
     if any(not 0 <= b <= e <= n for b, e, n in zip(begin, end, x.shape, strict=True)):

@@ -1,4 +1,5 @@
 """Sparse matrices: SciPy's are accepted wherever values are, and computed with as dense arrays."""
+
 from __future__ import annotations
 
 from kjax.backend.operation import as_array, tensor_op

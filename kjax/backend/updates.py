@@ -1,4 +1,5 @@
 """Updates: variables that change when a function or a training step has run."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
-"""Variables, constants, placeholders: how they are made, what kind of thing something is, reading and writing values."""
+"""Variables, constants, placeholders: making them, telling them apart, reading and writing values."""
+
 from __future__ import annotations
 
 import jax
@@ -27,7 +28,7 @@ def variable(value, dtype=None, name=None, constraint=None):
     """A Variable with this initial value.
 
     Args:
-        value: number, array, nested list, SciPy sparse matrix (stored dense), or a symbolic tensor without placeholders.
+        value: number, array, nested list, SciPy sparse matrix (stored dense), or symbolic tensor without placeholders.
         dtype: str; default `floatx()`.
         name: str.
         constraint: function applied after each training step, or None.
@@ -36,7 +37,9 @@ def variable(value, dtype=None, name=None, constraint=None):
     if isinstance(value, (KerasTensor, Variable)):
         value = eval(value)
     dtype = dtype or floatx()
-    made = Variable(np.array(densified(value), dtype=dtype), name=scoped_name(name or "Variable"), constraint=constraint)
+    made = Variable(
+        np.array(densified(value), dtype=dtype), name=scoped_name(name or "Variable"), constraint=constraint
+    )
     made.sparse = sparse
     return made
 
@@ -54,7 +57,9 @@ def constant(value, dtype=None, shape=None, name=None):
     if shape is not None:
         shape = tuple(int(d) for d in shape)
         if value.size != 1 and value.size != int(np.prod(shape)):
-            raise ValueError(f"constant: value must be one number or {np.prod(shape)} of them for shape {shape}; got {value.size}.")
+            raise ValueError(
+                f"constant: value must be one number, or as many as shape {shape} holds; got {value.size}."
+            )
         value = np.full(shape, value.reshape(())) if value.size == 1 else value.reshape(shape)
     return jnp.asarray(value)
 
@@ -91,7 +96,9 @@ def _filled(shape, value, dtype):
 
 def _full(shape, value, dtype, name):
     dtype = dtype or floatx()
-    if symbolic_leaves(shape) or (isinstance(shape, (list, tuple)) and any(isinstance(d, jax.core.Tracer) for d in shape)):
+    if symbolic_leaves(shape) or (
+        isinstance(shape, (list, tuple)) and any(isinstance(d, jax.core.Tracer) for d in shape)
+    ):
         return _filled(shape, value, str(jax.dtypes.canonicalize_dtype(dtype)))
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
     return variable(np.full(shape, value), dtype, name)
@@ -274,7 +281,7 @@ def set_value(x, value):
         value: array or number of the same shape.
     """
     if not isinstance(x, Variable):
-        raise TypeError(f"set_value: x must be a Variable (K.variable, a weight, an optimizer's lr); got {type(x).__name__}.")
+        raise TypeError(f"set_value: x must be a Variable (a weight, an optimizer's lr); got {type(x).__name__}.")
     x.assign(np.asarray(densified(value), dtype=x.dtype))
 
 

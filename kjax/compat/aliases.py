@@ -18,9 +18,9 @@ from types import ModuleType
 
 from kjax.compat.paths import MODULES, Alias, Namespace
 
-PACKAGE = 'kjax'
-KERAS = 'keras'
-DROP_IN = Path(__file__).parent / 'drop_in'
+PACKAGE = "kjax"
+KERAS = "keras"
+DROP_IN = Path(__file__).parent / "drop_in"
 
 _lock = threading.RLock()
 # the specs of aliased modules: the import system overwrites `__spec__` when it loads a module by a second name
@@ -63,7 +63,7 @@ class NamespaceLoader(importlib.abc.Loader):
     def exec_module(self, module):
         names = {}
         for source, name, found_as in self.row.entries():
-            names[name] = attribute(source, found_as, f'{module.__name__}.{name}')
+            names[name] = attribute(source, found_as, f"{module.__name__}.{name}")
         module.__doc__ = self.row.doc
         module.__all__ = sorted(names)
         vars(module).update(names)
@@ -73,14 +73,14 @@ class LegacyFinder(importlib.abc.MetaPathFinder):
     """Finds the module paths of older Keras versions inside kjax."""
 
     def find_spec(self, fullname, path=None, target=None):
-        package, _, inside = fullname.partition('.')
+        package, _, inside = fullname.partition(".")
         row = MODULES.get(inside) if package == PACKAGE else None
         if row is None:
             return None
         if isinstance(row, Alias):
-            return alias_spec(fullname, f'{PACKAGE}.{row.target}')
+            return alias_spec(fullname, f"{PACKAGE}.{row.target}")
         return importlib.machinery.ModuleSpec(
-            fullname, NamespaceLoader(row), origin='kjax.compat.paths', is_package=row.package
+            fullname, NamespaceLoader(row), origin="kjax.compat.paths", is_package=row.package
         )
 
 
@@ -88,10 +88,10 @@ class KerasFinder(importlib.abc.MetaPathFinder):
     """Finds `keras` and everything below it in kjax."""
 
     def find_spec(self, fullname, path=None, target=None):
-        top, _, inside = fullname.partition('.')
+        top, _, inside = fullname.partition(".")
         if top != KERAS:
             return None
-        return alias_spec(fullname, f'{PACKAGE}.{inside}' if inside else PACKAGE)
+        return alias_spec(fullname, f"{PACKAGE}.{inside}" if inside else PACKAGE)
 
 
 _legacy_finder = LegacyFinder()
@@ -100,16 +100,16 @@ _keras_finder = KerasFinder()
 
 def attribute(source: str, name: str, wanted: str):
     """`name` of the kjax module `source` (without `kjax.`)."""
-    module = importlib.import_module(f'{PACKAGE}.{source}' if source else PACKAGE)
+    module = importlib.import_module(f"{PACKAGE}.{source}" if source else PACKAGE)
     if not hasattr(module, name):
-        raise ImportError(f'{wanted} stands for {module.__name__}.{name}, which does not exist.', name=wanted)
+        raise ImportError(f"{wanted} stands for {module.__name__}.{name}, which does not exist.", name=wanted)
     return getattr(module, name)
 
 
 def alias_spec(fullname: str, target: str) -> importlib.machinery.ModuleSpec | None:
     """The spec that loads `target` under the name `fullname`; None if there is no such module."""
     found = sys.modules.get(target)
-    is_package = hasattr(found, '__path__')
+    is_package = hasattr(found, "__path__")
     if found is None:
         spec = importlib.util.find_spec(target)
         if spec is None:
@@ -128,8 +128,9 @@ def install_legacy_paths() -> None:
 def install_as_keras() -> None:
     """From now on `import keras`, `from keras.layers import ...` and any other `keras` path give kjax in this process.
 
-    Call it before anything imports `keras`. Worker processes that `multiprocessing` starts follow. A Keras or TensorFlow
-    that is installed stays as it is and is not used; `tensorflow.keras` is not affected. Calling it again does nothing.
+    Call it before anything imports `keras`. Worker processes that `multiprocessing` starts follow. A Keras or
+    TensorFlow that is installed stays as it is and is not used; `tensorflow.keras` is not affected. Calling it again
+    does nothing.
 
     >>> import kjax
     >>> kjax.install_as_keras()
@@ -140,10 +141,10 @@ def install_as_keras() -> None:
     with _lock:
         present = sys.modules.get(KERAS)
         if present is not None and present is not sys.modules[PACKAGE] and not _is_drop_in(present):
-            where = getattr(present, '__file__', None) or 'an unknown place'
+            where = getattr(present, "__file__", None) or "an unknown place"
             raise ImportError(
-                f'install_as_keras: keras is imported already, from {where}; '
-                'call install_as_keras() before anything imports keras.',
+                f"install_as_keras: keras is imported already, from {where}; "
+                "call install_as_keras() before anything imports keras.",
                 name=KERAS,
             )
         install_legacy_paths()
@@ -151,8 +152,8 @@ def install_as_keras() -> None:
             sys.meta_path.insert(0, _keras_finder)
         for name, module in list(sys.modules.items()):
             # what another thread is still importing is left to the finder, which waits for it
-            ready = not getattr(getattr(module, '__spec__', None), '_initializing', False)
-            if ready and (name == PACKAGE or name.startswith(PACKAGE + '.')):
+            ready = not getattr(getattr(module, "__spec__", None), "_initializing", False)
+            if ready and (name == PACKAGE or name.startswith(PACKAGE + ".")):
                 sys.modules[KERAS + name[len(PACKAGE) :]] = module
         if str(DROP_IN) not in sys.path:
             # behind the script's own folder, before the installed packages
@@ -165,7 +166,7 @@ def uninstall_as_keras() -> None:
         if _keras_finder in sys.meta_path:
             sys.meta_path.remove(_keras_finder)
         for name, module in list(sys.modules.items()):
-            if name == KERAS or name.startswith(KERAS + '.'):
+            if name == KERAS or name.startswith(KERAS + "."):
                 if sys.modules.get(PACKAGE + name[len(KERAS) :]) is module:
                     del sys.modules[name]
         if str(DROP_IN) in sys.path:
@@ -173,4 +174,4 @@ def uninstall_as_keras() -> None:
 
 
 def _is_drop_in(module: ModuleType) -> bool:
-    return str(DROP_IN / KERAS) in list(getattr(module, '__path__', ()))
+    return str(DROP_IN / KERAS) in list(getattr(module, "__path__", ()))

@@ -35,17 +35,17 @@ class Call:
     def give(self, name: str, value: Any) -> None:
         """Add a Keras 2 keyword that a Keras 1 one stands for."""
         if name in self.kwargs:
-            raise TypeError(f'{self.label}: {name} was given twice, by its Keras 2 name and by a Keras 1 one.')
+            raise TypeError(f"{self.label}: {name} was given twice, by its Keras 2 name and by a Keras 1 one.")
         self.kwargs[name] = value
 
     def note(self, text: str) -> None:
         """Warn about something that has no Keras 2 form."""
-        _warn(f'{self.label}: {text}')
+        _warn(f"{self.label}: {text}")
 
     def text(self) -> str:
         """The call as one would write it."""
-        parts = [_show(v) for v in self.args] + [f'{k}={_show(v)}' for k, v in self.kwargs.items()]
-        return f'{self.label}({", ".join(parts)})'
+        parts = [_show(v) for v in self.args] + [f"{k}={_show(v)}" for k, v in self.kwargs.items()]
+        return f"{self.label}({', '.join(parts)})"
 
 
 Step = Callable[[Call], None]
@@ -79,10 +79,10 @@ def convert(interface: Interface, label: str, args, kwargs, check: bool = True) 
         step(call)
     limit = interface.positional
     if check and limit is not None and len(call.args) > len(limit):
-        allowed = f'only {", ".join(limit)} by position' if limit else 'no positional arguments'
+        allowed = f"only {', '.join(limit)} by position" if limit else "no positional arguments"
         raise TypeError(
-            f'{label}: takes {allowed}, got {len(call.args)} positional arguments: {call.text()}. '
-            'Give the others by keyword.'
+            f"{label}: takes {allowed}, got {len(call.args)} positional arguments: {call.text()}. "
+            "Give the others by keyword."
         )
     for old in [k for k in call.kwargs if k in interface.renamed]:
         new = interface.renamed[old]
@@ -90,7 +90,7 @@ def convert(interface: Interface, label: str, args, kwargs, check: bool = True) 
         if new is not None:
             call.give(new, _value(interface.values.get(old), value))
     if call.converted:
-        _warn(f'Update your `{label}` call to the Keras 2 API: `{call.text()}`')
+        _warn(f"Update your `{label}` call to the Keras 2 API: `{call.text()}`")
     return call.args, call.kwargs
 
 
@@ -126,13 +126,13 @@ def _show(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, float, str, np.generic)):
         return repr(value)
     if isinstance(value, tuple):
-        return f'({", ".join(map(_show, value))}{"," if len(value) == 1 else ""})'
+        return f"({', '.join(map(_show, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list) and len(value) <= 8:
-        return f'[{", ".join(map(_show, value))}]'
+        return f"[{', '.join(map(_show, value))}]"
     if isinstance(value, dict) and len(value) <= 8:
-        return f'{{{", ".join(f"{_show(k)}: {_show(v)}" for k, v in value.items())}}}'
-    name = getattr(value, 'name', None) or getattr(value, '__name__', None)
-    return f'<{type(value).__name__}{" " + name if isinstance(name, str) else ""}>'
+        return f"{{{', '.join(f'{_show(k)}: {_show(v)}' for k, v in value.items())}}}"
+    name = getattr(value, "name", None) or getattr(value, "__name__", None)
+    return f"<{type(value).__name__}{' ' + name if isinstance(name, str) else ''}>"
 
 
 def _warn(text: str) -> None:
@@ -142,6 +142,6 @@ def _warn(text: str) -> None:
 def _outside() -> int:
     """The stack level of the first frame that is not kjax's: the line that made the call."""
     level, frame = 2, sys._getframe(2)
-    while frame is not None and frame.f_globals.get('__name__', '').startswith('kjax.'):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("kjax."):
         level, frame = level + 1, frame.f_back
     return level

@@ -9,7 +9,7 @@ from kjax.compat.rules import INTERFACES
 
 
 def generate_legacy_interface(
-    allowed_positional_args=None, conversions=None, preprocessor=None, value_conversions=None, object_type='class'
+    allowed_positional_args=None, conversions=None, preprocessor=None, value_conversions=None, object_type="class"
 ) -> Callable:
     """A decorator that converts Keras 1 calls.
 
@@ -20,8 +20,8 @@ def generate_legacy_interface(
         value_conversions: Keras 1 name -> {old value: new value}.
         object_type: 'class', 'method' or 'function'; what the warning names: the class of `self` or the function.
     """
-    if object_type not in ('class', 'method', 'function'):
-        raise ValueError(f'object_type must be class, method or function; got {object_type!r}.')
+    if object_type not in ("class", "method", "function"):
+        raise ValueError(f"object_type must be class, method or function; got {object_type!r}.")
 
     def preprocess(call: Call) -> None:
         # the interface of old: positional arguments with a place for self
@@ -39,37 +39,34 @@ def generate_legacy_interface(
     )
 
     def decorate(func):
-        label = None if object_type == 'class' else func.__name__
-        return converting(interface, label, method=object_type != 'function')(func)
+        label = None if object_type == "class" else func.__name__
+        return converting(interface, label, method=object_type != "function")(func)
 
     return decorate
 
 
 def generate_legacy_method_interface(
-    allowed_positional_args=None, conversions=None, preprocessor=None, value_conversions=None, object_type='method'
+    allowed_positional_args=None, conversions=None, preprocessor=None, value_conversions=None, object_type="method"
 ) -> Callable:
     """`generate_legacy_interface` for a method."""
-    return generate_legacy_interface(
-        allowed_positional_args, conversions, preprocessor, value_conversions, object_type
-    )
+    return generate_legacy_interface(allowed_positional_args, conversions, preprocessor, value_conversions, object_type)
 
 
 def raise_duplicate_arg_error(old_arg, new_arg):
     """TypeError: an argument was given by both its names."""
-    raise TypeError(f'{new_arg} was given twice: as {new_arg} and by its Keras 1 name {old_arg}.')
+    raise TypeError(f"{new_arg} was given twice: as {new_arg} and by its Keras 1 name {old_arg}.")
 
 
 def _decorator(key: str) -> Callable:
     interface = INTERFACES[key]
-    named = key in ('generator_methods', 'add_weight', 'get_updates')
+    named = key in ("generator_methods", "add_weight", "get_updates")
 
     def support(func):
         return converting(interface, func.__name__ if named else None)(func)
 
-    support.__name__ = support.__qualname__ = f'legacy_{key}_support'
-    support.__doc__ = f'Decorator: the {"method" if named else "constructor"} takes Keras 1 calls (`{key}` in the table).'
+    support.__name__ = support.__qualname__ = f"legacy_{key}_support"
+    support.__doc__ = f"Decorator: the {'method' if named else 'constructor'} takes Keras 1 calls, by row `{key}`."
     return support
 
 
-for _key in INTERFACES:
-    globals()[f'legacy_{_key}_support'] = _decorator(_key)
+globals().update({f"legacy_{key}_support": _decorator(key) for key in INTERFACES})

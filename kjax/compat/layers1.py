@@ -24,7 +24,7 @@ class _DenseLike(Layer):
 
     def __init__(
         self,
-        init='glorot_uniform',
+        init="glorot_uniform",
         weights=None,
         W_regularizer=None,
         b_regularizer=None,
@@ -36,7 +36,7 @@ class _DenseLike(Layer):
         **kwargs,
     ):
         if input_dim:
-            kwargs['input_shape'] = (input_dim,)
+            kwargs["input_shape"] = (input_dim,)
         super().__init__(weights=weights, **kwargs)
         self.init = initializers.get(init)
         self.W_regularizer = regularizers.get(W_regularizer)
@@ -58,7 +58,7 @@ class _DenseLike(Layer):
             constraint=self.W_constraint,
         )
 
-    def _bias(self, name, shape, initializer='zeros'):
+    def _bias(self, name, shape, initializer="zeros"):
         return self.add_weight(
             name=name,
             shape=shape,
@@ -70,14 +70,14 @@ class _DenseLike(Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            'init': initializers.serialize(self.init),
-            'W_regularizer': regularizers.serialize(self.W_regularizer),
-            'b_regularizer': regularizers.serialize(self.b_regularizer),
-            'activity_regularizer': regularizers.serialize(self.activity_regularizer),
-            'W_constraint': constraints.serialize(self.W_constraint),
-            'b_constraint': constraints.serialize(self.b_constraint),
-            'bias': self.bias,
-            'input_dim': self.input_dim,
+            "init": initializers.serialize(self.init),
+            "W_regularizer": regularizers.serialize(self.W_regularizer),
+            "b_regularizer": regularizers.serialize(self.b_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "W_constraint": constraints.serialize(self.W_constraint),
+            "b_constraint": constraints.serialize(self.b_constraint),
+            "bias": self.bias,
+            "input_dim": self.input_dim,
         }
 
 
@@ -101,7 +101,7 @@ class MaxoutDense(_DenseLike):
         self,
         output_dim,
         nb_feature=4,
-        init='glorot_uniform',
+        init="glorot_uniform",
         weights=None,
         W_regularizer=None,
         b_regularizer=None,
@@ -129,8 +129,8 @@ class MaxoutDense(_DenseLike):
 
     def build(self, input_shape):
         self.input_dim = input_shape[-1]
-        self.W = self._kernel('W', (self.nb_feature, self.input_dim, self.output_dim))
-        self.b = self._bias('b', (self.nb_feature, self.output_dim)) if self.bias else None
+        self.W = self._kernel("W", (self.nb_feature, self.input_dim, self.output_dim))
+        self.b = self._bias("b", (self.nb_feature, self.output_dim)) if self.bias else None
         self.input_spec = InputSpec(ndim=2, axes={-1: self.input_dim})
         self.built = True
 
@@ -144,7 +144,7 @@ class MaxoutDense(_DenseLike):
         return (input_shape[0], self.output_dim)
 
     def get_config(self):
-        return {**super().get_config(), 'output_dim': self.output_dim, 'nb_feature': self.nb_feature}
+        return {**super().get_config(), "output_dim": self.output_dim, "nb_feature": self.nb_feature}
 
 
 class Highway(_DenseLike):
@@ -166,7 +166,7 @@ class Highway(_DenseLike):
 
     def __init__(
         self,
-        init='glorot_uniform',
+        init="glorot_uniform",
         activation=None,
         weights=None,
         W_regularizer=None,
@@ -178,7 +178,7 @@ class Highway(_DenseLike):
         input_dim=None,
         **kwargs,
     ):
-        kwargs.pop('transform_bias', None)
+        kwargs.pop("transform_bias", None)
         super().__init__(
             init=init,
             weights=weights,
@@ -195,12 +195,12 @@ class Highway(_DenseLike):
 
     def build(self, input_shape):
         dim = input_shape[-1]
-        self.W = self._kernel('W', (dim, dim))
-        self.W_carry = self.add_weight(name='W_carry', shape=(dim, dim), initializer=self.init)
+        self.W = self._kernel("W", (dim, dim))
+        self.W_carry = self.add_weight(name="W_carry", shape=(dim, dim), initializer=self.init)
         self.b = self.b_carry = None
         if self.bias:
-            self.b = self._bias('b', (dim,))
-            self.b_carry = self.add_weight(name='b_carry', shape=(dim,), initializer='ones')
+            self.b = self._bias("b", (dim,))
+            self.b_carry = self.add_weight(name="b_carry", shape=(dim,), initializer="ones")
         self.input_spec = InputSpec(ndim=2, axes={-1: dim})
         self.built = True
 
@@ -212,7 +212,7 @@ class Highway(_DenseLike):
         return t * h + (1 - t) * x
 
     def get_config(self):
-        return {**super().get_config(), 'activation': activations.serialize(self.activation)}
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
 class TimeDistributedDense(Dense):
@@ -232,7 +232,7 @@ class TimeDistributedDense(Dense):
     def __init__(
         self,
         output_dim,
-        init='glorot_uniform',
+        init="glorot_uniform",
         activation=None,
         weights=None,
         W_regularizer=None,
@@ -246,7 +246,7 @@ class TimeDistributedDense(Dense):
         **kwargs,
     ):
         if input_dim:
-            kwargs['input_shape'] = (input_length, input_dim)
+            kwargs["input_shape"] = (input_length, input_dim)
         super().__init__(
             output_dim,
             activation=activation,
@@ -265,16 +265,16 @@ class TimeDistributedDense(Dense):
     def get_config(self):
         config = super().get_config()
         renamed = {
-            'units': 'output_dim',
-            'kernel_initializer': 'init',
-            'kernel_regularizer': 'W_regularizer',
-            'bias_regularizer': 'b_regularizer',
-            'kernel_constraint': 'W_constraint',
-            'bias_constraint': 'b_constraint',
-            'use_bias': 'bias',
+            "units": "output_dim",
+            "kernel_initializer": "init",
+            "kernel_regularizer": "W_regularizer",
+            "bias_regularizer": "b_regularizer",
+            "kernel_constraint": "W_constraint",
+            "bias_constraint": "b_constraint",
+            "use_bias": "bias",
         }
         # the bias always starts from zeros in Keras 1
-        return {renamed.get(k, k): v for k, v in config.items() if k != 'bias_initializer'}
+        return {renamed.get(k, k): v for k, v in config.items() if k != "bias_initializer"}
 
 
 class _Elementwise(Layer):
@@ -298,8 +298,8 @@ class _Elementwise(Layer):
             shape[axis - 1] = 1
         if None in shape:
             raise ValueError(
-                f'Layer {self.name}: every axis of the input but the batch must have a known size or be among shared_axes; '
-                f'got the input shape {tuple(input_shape)} and shared_axes={self.shared_axes}.'
+                f"Layer {self.name}: every axis of the input but the batch must have a known size or be among "
+                f"shared_axes; got the input shape {tuple(input_shape)} and shared_axes={self.shared_axes}."
             )
         for name, initializer in self._initial.items():
             setattr(self, name, self.add_weight(name=name, shape=tuple(shape), initializer=initializer))
@@ -309,7 +309,7 @@ class _Elementwise(Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), 'shared_axes': self.shared_axes}
+        return {**super().get_config(), "shared_axes": self.shared_axes}
 
 
 class SReLU(_Elementwise):
@@ -329,14 +329,14 @@ class SReLU(_Elementwise):
 
     def __init__(
         self,
-        t_left_init='zero',
-        a_left_init='glorot_uniform',
-        t_right_init='glorot_uniform',
-        a_right_init='one',
+        t_left_init="zero",
+        a_left_init="glorot_uniform",
+        t_right_init="glorot_uniform",
+        a_right_init="one",
         shared_axes=None,
         **kwargs,
     ):
-        initial = {'t_left': t_left_init, 'a_left': a_left_init, 't_right': t_right_init, 'a_right': a_right_init}
+        initial = {"t_left": t_left_init, "a_left": a_left_init, "t_right": t_right_init, "a_right": a_right_init}
         super().__init__(initial, shared_axes=shared_axes, **kwargs)
 
     def call(self, x, mask=None):
@@ -346,7 +346,7 @@ class SReLU(_Elementwise):
         return self.t_left + self.a_left * K.minimum(above, 0.0) + centre + self.a_right * K.maximum(above - upper, 0.0)
 
     def get_config(self):
-        initial = {f'{name}_init': initializers.serialize(value) for name, value in self._initial.items()}
+        initial = {f"{name}_init": initializers.serialize(value) for name, value in self._initial.items()}
         return {**super().get_config(), **initial}
 
 
@@ -365,14 +365,14 @@ class ParametricSoftplus(_Elementwise):
     def __init__(self, alpha_init=0.2, beta_init=5.0, weights=None, shared_axes=None, **kwargs):
         self.alpha_init = alpha_init
         self.beta_init = beta_init
-        initial = {'alpha': initializers.Constant(alpha_init), 'beta': initializers.Constant(beta_init)}
+        initial = {"alpha": initializers.Constant(alpha_init), "beta": initializers.Constant(beta_init)}
         super().__init__(initial, weights=weights, shared_axes=shared_axes, **kwargs)
 
     def call(self, x, mask=None):
         return K.softplus(self.beta * x) * self.alpha
 
     def get_config(self):
-        return {**super().get_config(), 'alpha_init': self.alpha_init, 'beta_init': self.beta_init}
+        return {**super().get_config(), "alpha_init": self.alpha_init, "beta_init": self.beta_init}
 
 
 class BatchNormalizationByInput(BatchNormalization):
@@ -391,7 +391,7 @@ class BatchNormalizationByInput(BatchNormalization):
     def __init__(self, mode=2, **kwargs):
         super().__init__(**kwargs)
         if mode not in (1, 2):
-            raise ValueError(f'Layer {self.name}: mode must be 1 or 2; got {mode!r}.')
+            raise ValueError(f"Layer {self.name}: mode must be 1 or 2; got {mode!r}.")
         self.mode = mode
         if mode == 1:
             self.axis = -1
@@ -418,22 +418,22 @@ class BatchNormalizationByInput(BatchNormalization):
         return x
 
     def get_config(self):
-        return {**super().get_config(), 'mode': self.mode}
+        return {**super().get_config(), "mode": self.mode}
 
 
 def AtrousConvolution1D(*args, **kwargs):
     """A `Conv1D` whose Keras 1 argument `atrous_rate` (default 1) is `dilation_rate`."""
-    return _atrous('AtrousConvolution1D', Conv1D, args, kwargs, 1)
+    return _atrous("AtrousConvolution1D", Conv1D, args, kwargs, 1)
 
 
 def AtrousConvolution2D(*args, **kwargs):
     """A `Conv2D` whose Keras 1 argument `atrous_rate` (default (1, 1)) is `dilation_rate`."""
-    return _atrous('AtrousConvolution2D', Conv2D, args, kwargs, (1, 1))
+    return _atrous("AtrousConvolution2D", Conv2D, args, kwargs, (1, 1))
 
 
 def _atrous(name, cls, args, kwargs, default):
-    warnings.warn(f'{name} is a Keras 1 layer: use `{cls.__name__}` with dilation_rate.', UserWarning, stacklevel=3)
-    return cls(*args, dilation_rate=kwargs.pop('atrous_rate', default), **kwargs)
+    warnings.warn(f"{name} is a Keras 1 layer: use `{cls.__name__}` with dilation_rate.", UserWarning, stacklevel=3)
+    return cls(*args, dilation_rate=kwargs.pop("atrous_rate", default), **kwargs)
 
 
 def _as_list(x):

@@ -9,12 +9,13 @@ import inspect
 import sys
 from collections.abc import Callable
 
+from kjax.compat.calls import CALLS, METHODS
 from kjax.compat.convert import Interface, convert, converting
-from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES
+from kjax.compat.names import ATTRIBUTES, METHOD_NAMES, MODULE_CLASSES, NAMES
 from kjax.compat.positions import adapted_initializers, read_positions
-from kjax.compat.rules import CALLS, INTERFACES, LAYERS, METHODS
+from kjax.compat.rules import INTERFACES, LAYERS
 
-PACKAGE = 'kjax'
+PACKAGE = "kjax"
 
 
 def accept_keras1(name: str) -> Callable[[type], type]:
@@ -28,7 +29,7 @@ def accept_keras1(name: str) -> Callable[[type], type]:
 
     def decorate(cls: type) -> type:
         original = cls.__init__
-        if '__init__' in vars(cls) and hasattr(original, 'keras1'):
+        if "__init__" in vars(cls) and hasattr(original, "keras1"):
             return cls
 
         @functools.wraps(original)
@@ -55,27 +56,66 @@ def apply() -> list[str]:
         The rows of the tables that found nothing to work on (a test expects none).
     """
     missing: list[str] = []
-    layers = importlib.import_module(f'{PACKAGE}.layers')
+    layers = importlib.import_module(f"{PACKAGE}.layers")
     for name in LAYERS:
         cls = getattr(layers, name, None)
         if cls is None:
-            missing.append(f'layers:{name}')
+            missing.append(f"layers:{name}")
         else:
             accept_keras1(name)(cls)
     for target, interface in {**METHODS, **CALLS}.items():
         _wrap(target, interface, missing)
     for module, cls in MODULE_CLASSES.items():
         if _module(module, missing) is not None:
-            sys.modules[f'{PACKAGE}.{module}'].__class__ = _get(cls)
+            sys.modules[f"{PACKAGE}.{module}"].__class__ = _get(cls)
     for module, names in NAMES.items():
         _add_names(module, names, missing)
     for target, names in ATTRIBUTES.items():
         _add_attributes(target, names, missing)
+    base_layer = _module("engine.base_layer", missing)
+    if base_layer is not None:
+        accept_keras1_methods(base_layer.Layer)
     return missing
 
 
+def accept_keras1_methods(layer: type) -> None:
+    """Let subclasses of a base class define methods under their Keras 1 names, and call them by either name."""
+    if "keras1_methods" in vars(layer):
+        return
+    layer.keras1_methods = True
+    inherited = vars(layer).get("__init_subclass__")
+
+    def __init_subclass__(cls, **kwargs):
+        if inherited is None:
+            super(layer, cls).__init_subclass__(**kwargs)
+        else:
+            inherited.__func__(cls, **kwargs)
+        _pair_methods(cls)
+
+    _pair_methods(layer)
+    for cls in _subclasses(layer):
+        _pair_methods(cls)
+    layer.__init_subclass__ = classmethod(__init_subclass__)
+
+
+def _pair_methods(cls: type) -> None:
+    """Where a class defines a method by one name, define it by the other too: `super()` works by both."""
+    for old, new in METHOD_NAMES.items():
+        own = vars(cls)
+        if new in own and old not in own:
+            setattr(cls, old, own[new])
+        elif old in own and new not in own:
+            setattr(cls, new, own[old])
+
+
+def _subclasses(cls: type):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
 def _module(name: str, missing: list[str]):
-    full = f'{PACKAGE}.{name}' if name else PACKAGE
+    full = f"{PACKAGE}.{name}" if name else PACKAGE
     if full not in sys.modules and importlib.util.find_spec(full) is None:
         missing.append(name)
         return None
@@ -84,30 +124,31 @@ def _module(name: str, missing: list[str]):
 
 def _get(target: str):
     """The object that 'module:name' names."""
-    module, _, name = target.partition(':')
-    return getattr(importlib.import_module(f'{PACKAGE}.{module}' if module else PACKAGE), name)
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(f"{PACKAGE}.{module}" if module else PACKAGE), name)
 
 
 def _wrap(target: str, interface: Interface, missing: list[str]) -> None:
     """Make the function, method or constructor 'module:name' or 'module:Class.name' take Keras 1 calls."""
-    where, _, path = target.partition(':')
+    where, _, path = target.partition(":")
     module = _module(where, missing)
     if module is None:
         return
-    *owners, name = path.split('.')
+    *owners, name = path.split(".")
     owner = module
     for part in owners:
         owner = getattr(owner, part, None)
     found = None if owner is None else getattr(owner, name, None)
     if found is None:
         missing.append(target)
+    elif hasattr(found.__init__ if inspect.isclass(found) else found, "keras1"):
+        return
     elif inspect.isclass(found):
-        if not hasattr(vars(found).get('__init__'), 'keras1'):
-            found.__init__ = _marked(converting(_lenient(interface))(found.__init__))
+        found.__init__ = _marked(converting(_lenient(interface))(found.__init__))
     elif owners:
-        if not hasattr(vars(owner).get(name), 'keras1'):
-            setattr(owner, name, _marked(converting(_lenient(interface), name)(found)))
-    elif not hasattr(found, 'keras1'):
+        label = None if name == "__init__" else name
+        setattr(owner, name, _marked(converting(_lenient(interface), label)(found)))
+    else:
         _replace(module, name, found, _marked(converting(_lenient(interface), name, method=False)(found)))
 
 
@@ -123,7 +164,7 @@ def _marked(wrapper):
 
 def _replace(module, name, old, new) -> None:
     """Bind `new` where the module and the package above it have `old`."""
-    package = sys.modules.get(module.__name__.rpartition('.')[0])
+    package = sys.modules.get(module.__name__.rpartition(".")[0])
     for place in (module, package):
         if place is not None and vars(place).get(name) is old:
             setattr(place, name, new)
@@ -137,17 +178,17 @@ def _add_names(where: str, names: dict[str, str], missing: list[str]) -> None:
     for name, target in names.items():
         if hasattr(module, name):
             continue
-        source, _, attribute = target.partition(':')
+        source, _, attribute = target.partition(":")
         found = _module(source, missing)
         if found is None or not hasattr(found, attribute):
-            missing.append(f'{where}:{name} = {target}')
+            missing.append(f"{where}:{name} = {target}")
         else:
             setattr(module, name, getattr(found, attribute))
 
 
 def _add_attributes(target: str, names: dict[str, str], missing: list[str]) -> None:
     """Give a class attributes under the names they had in older versions."""
-    where, _, name = target.partition(':')
+    where, _, name = target.partition(":")
     module = _module(where, missing)
     cls = None if module is None else getattr(module, name, None)
     if cls is None:
@@ -165,4 +206,4 @@ def _renamed(name: str) -> property:
     def put(self, value):
         setattr(self, name, value)
 
-    return property(get, put, doc=f'The name that older versions of Keras gave `{name}`.')
+    return property(get, put, doc=f"The name that older versions of Keras gave `{name}`.")

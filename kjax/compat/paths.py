@@ -31,10 +31,61 @@ class Namespace:
         """(source module, name here, name there) for every name."""
         for source, names in self.names.items():
             for item in names.split():
-                name, _, found_as = item.partition('=')
+                name, _, found_as = item.partition("=")
                 yield source, name, found_as or name
 
 
+_TENSOR_NAMES = "get_uid is_keras_tensor reset_uids"
+_SETTINGS = (
+    "cast_to_floatx epsilon floatx image_data_format image_dim_ordering normalize_data_format set_epsilon set_floatx "
+    "set_image_data_format set_image_dim_ordering"
+)
+_HELPERS = "batch_shuffle check_array_length_consistency iter_sequence_infinite make_batches weighted_masked_objective"
+
+# path (without `kjax.`) -> what is there; a file of kjax at the path itself comes first
 MODULES: dict[str, Alias | Namespace] = {
-    'legacy.interfaces': Alias('compat.interfaces'),
+    "applications.mobilenetv2": Alias("applications.mobilenet_v2"),
+    "backend.common": Namespace(
+        "The settings of the backend.",
+        {
+            "backend.config": _SETTINGS,
+            "backend": _TENSOR_NAMES,
+            "compat.backend1": "legacy_weight_ordering set_legacy_weight_ordering",
+        },
+    ),
+    "backend.load_backend": Alias("backend"),
+    "backend.tensorflow_backend": Alias("backend"),
+    "callbacks.callbacks": Alias("callbacks"),
+    "callbacks.tensorboard_v1": Alias("callbacks"),
+    "callbacks.tensorboard_v2": Alias("callbacks"),
+    "engine.topology": Namespace(
+        "Layers, nodes and networks, as Keras before 2.2 kept them in one file.",
+        {
+            "engine.base_layer": "InputSpec Layer Node",
+            "engine.input_layer": "Input InputLayer",
+            "engine.network": "Network Container=Network",
+            "compat.merge1": "Merge merge",
+            "utils.generic_utils": "object_list_uid to_list",
+            "utils.layer_utils": "get_source_inputs",
+        },
+    ),
+    "engine.training_utils": Namespace(
+        "Helpers of the training loops.", {"compat.training1": _HELPERS, "utils.generic_utils": "slice_arrays"}
+    ),
+    "initializations": Alias("compat.initializations"),
+    "legacy": Namespace("What Keras 2 kept of Keras 1.", package=True),
+    "legacy.interfaces": Alias("compat.interfaces"),
+    "legacy.layers": Namespace(
+        "Layers of Keras 1 and of Keras before 2.1.",
+        {
+            "engine.base_layer": "InputSpec Layer",
+            "compat.layers1": "AtrousConvolution1D AtrousConvolution2D Highway MaxoutDense",
+            "compat.merge1": "Merge merge",
+            "compat.recurrent1": "ConvRecurrent2D Recurrent",
+        },
+    ),
+    "objectives": Alias("losses"),
+    "utils.visualize_util": Namespace(
+        "Diagrams of models.", {"utils.vis_utils": "model_to_dot plot=plot_model plot_model"}
+    ),
 }

@@ -11,10 +11,10 @@ import numpy as np
 from kjax.compat.rules import FORMATS, Row
 
 INITIALIZERS = frozenset(
-    'zero zeros one ones uniform normal identity orthogonal lecun_uniform glorot_normal glorot_uniform he_normal '
-    'he_uniform'.split()
+    "zero zeros one ones uniform normal identity orthogonal lecun_uniform glorot_normal glorot_uniform he_normal "
+    "he_uniform".split()
 )
-ACTIVATIONS = frozenset('softmax elu softplus softsign relu tanh sigmoid hard_sigmoid linear'.split())
+ACTIVATIONS = frozenset("softmax elu softplus softsign relu tanh sigmoid hard_sigmoid linear".split())
 
 
 def _is_number(x):
@@ -38,21 +38,21 @@ _ACTIVATION = lambda x: x is None or callable(x) or (isinstance(x, str) and x in
 
 # what a Keras 1 argument may be, as far as it is needed to tell the two apart
 DOMAINS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(('init', 'inner_init', 'forget_bias_init', 'beta_init', 'gamma_init'), _INIT),
-    **dict.fromkeys(('activation', 'inner_activation'), _ACTIVATION),
-    **dict.fromkeys(('bias', 'mask_zero'), lambda x: isinstance(x, bool)),
-    **dict.fromkeys(('dropout', 'dropout_W', 'dropout_U'), _is_number),
-    **dict.fromkeys(('epsilon', 'momentum'), lambda x: isinstance(x, float)),
-    **dict.fromkeys(('mode', 'axis', 'depth_multiplier'), _is_int),
-    **dict.fromkeys(('nb_row', 'nb_col', 'kernel_dim1', 'kernel_dim2', 'kernel_dim3'), _is_int),
-    **dict.fromkeys(('subsample', 'subsample_length'), _is_size),
-    **dict.fromkeys(('input_dim', 'input_length'), lambda x: x is None or _is_int(x)),
-    'weights': lambda x: x is None or isinstance(x, (list, tuple)),
-    'border_mode': lambda x: x in ('valid', 'same', 'full'),
-    'dim_ordering': lambda x: isinstance(x, str) and x in FORMATS,
-    'output_shape': lambda x: x is None or isinstance(x, (tuple, list)) or callable(x),
-    'arguments': lambda x: isinstance(x, dict),
-    'shared_axes': lambda x: x is None or isinstance(x, (tuple, list)),
+    **dict.fromkeys(("init", "inner_init", "forget_bias_init", "beta_init", "gamma_init"), _INIT),
+    **dict.fromkeys(("activation", "inner_activation"), _ACTIVATION),
+    **dict.fromkeys(("bias", "mask_zero"), lambda x: isinstance(x, bool)),
+    **dict.fromkeys(("dropout", "dropout_W", "dropout_U"), _is_number),
+    **dict.fromkeys(("epsilon", "momentum"), lambda x: isinstance(x, float)),
+    **dict.fromkeys(("mode", "axis", "depth_multiplier"), _is_int),
+    **dict.fromkeys(("nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3"), _is_int),
+    **dict.fromkeys(("subsample", "subsample_length"), _is_size),
+    **dict.fromkeys(("input_dim", "input_length"), lambda x: x is None or _is_int(x)),
+    "weights": lambda x: x is None or isinstance(x, (list, tuple)),
+    "border_mode": lambda x: x in ("valid", "same", "full"),
+    "dim_ordering": lambda x: isinstance(x, str) and x in FORMATS,
+    "output_shape": lambda x: x is None or isinstance(x, (tuple, list)) or callable(x),
+    "arguments": lambda x: isinstance(x, dict),
+    "shared_axes": lambda x: x is None or isinstance(x, (tuple, list)),
 }
 
 
@@ -62,7 +62,7 @@ def read_positions(row: Row, label: str, args, kwargs) -> tuple[tuple, dict[str,
     Args:
         label: the class called, for errors.
     """
-    before, _, behind = row.order.partition('|')
+    before, _, behind = row.order.partition("|")
     order = [*before.split(), *behind.split()]
     if not len(before.split()) < len(args) <= len(order):
         return args, kwargs
@@ -71,25 +71,25 @@ def read_positions(row: Row, label: str, args, kwargs) -> tuple[tuple, dict[str,
         return args, kwargs
     twice = [name for name in named if name in kwargs]
     if twice:
-        raise TypeError(f'{label}: {", ".join(twice)} was given by position and by keyword.')
+        raise TypeError(f"{label}: {', '.join(twice)} was given by position and by keyword.")
     return (), {**named, **kwargs}
 
 
 def _fits(name: str, value: Any) -> bool:
-    if name.endswith(('_regularizer', '_constraint')):
+    if name.endswith(("_regularizer", "_constraint")):
         return _is_penalty(value)
     return name not in DOMAINS or bool(DOMAINS[name](value))
 
 
 def adapted_initializers(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keras 1's initializer functions of (shape, name), as functions of the shape."""
-    return {k: _of_shape(v) if k.endswith(('init', 'initializer')) else v for k, v in kwargs.items()}
+    return {k: _of_shape(v) if k.endswith(("init", "initializer")) else v for k, v in kwargs.items()}
 
 
 def _of_shape(function):
     if not inspect.isfunction(function):
         return function
-    name = inspect.signature(function).parameters.get('name')
+    name = inspect.signature(function).parameters.get("name")
     if name is None or name.default is not inspect.Parameter.empty:
         return function
 

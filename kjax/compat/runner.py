@@ -32,30 +32,30 @@ usage: python -m kjax script.py [args]      run a script, a folder or a zip file
 In the program, `import keras` and every path below it give kjax.
 """
 
-COMMANDS = ('inspect', 'convert')
+COMMANDS = ("inspect", "convert")
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the program that `argv` names (default: the process's arguments); raises SystemExit as the program would."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    first = argv[0] if argv else ''
-    if first in ('-h', '--help'):
-        print(USAGE, end='')
+    first = argv[0] if argv else ""
+    if first in ("-h", "--help"):
+        print(USAGE, end="")
         return
-    if first in ('-V', '--version'):
-        print(f'kjax {kjax.__version__}')
+    if first in ("-V", "--version"):
+        print(f"kjax {kjax.__version__}")
         return
     if first in COMMANDS and not os.path.exists(first):
-        sys.exit(importlib.import_module('kjax.saving.cli').main(argv))
-    if first in ('-m', '-c') and len(argv) == 1:
-        _refuse(f'Argument expected for the {first} option')
-    if not argv or (first.startswith('-') and first not in ('-', '-m', '-c')):
-        _refuse(f'unknown option {first}' if argv else 'no program given')
-    if first == '-m':
+        sys.exit(importlib.import_module("kjax.saving.cli").main(argv))
+    if first in ("-m", "-c") and len(argv) == 1:
+        _refuse(f"Argument expected for the {first} option")
+    if not argv or (first.startswith("-") and first not in ("-", "-m", "-c")):
+        _refuse(f"unknown option {first}" if argv else "no program given")
+    if first == "-m":
         start = lambda: _run_module(argv[1], argv[2:])
-    elif first == '-c':
+    elif first == "-c":
         start = lambda: _run_code(argv[1], argv[2:])
-    elif first == '-':
+    elif first == "-":
         start = lambda: _run_stdin(argv[1:])
     elif pkgutil.get_importer(first) is not None:
         start = lambda: _run_folder(first, argv[1:])
@@ -65,14 +65,14 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _refuse(problem: str) -> NoReturn:
-    print(f'kjax: {problem}\n{USAGE}', end='', file=sys.stderr)
+    print(f"kjax: {problem}\n{USAGE}", end="", file=sys.stderr)
     sys.exit(2)
 
 
 def _run(start: Callable[[], None]) -> None:
     """Run it; what goes wrong is shown as if this module were not there."""
     # the running frames of the interpreter still use the globals of the first __main__
-    keep = sys.modules['__main__']
+    keep = sys.modules["__main__"]
     try:
         start()
     except SystemExit:
@@ -99,9 +99,9 @@ def _show(err: BaseException) -> None:
     except Exception as problem:  # noqa: BLE001  (whatever a user's hook raises is shown, as the interpreter does)
         problem = problem.with_traceback(_without_runner(problem.__traceback__))
         problem.__context__ = None
-        print('Error in sys.excepthook:', file=sys.stderr)
+        print("Error in sys.excepthook:", file=sys.stderr)
         traceback.print_exception(problem)
-        print('\nOriginal exception was:', file=sys.stderr)
+        print("\nOriginal exception was:", file=sys.stderr)
         traceback.print_exception(err)
 
 
@@ -117,45 +117,45 @@ def _run_script(path: str, args: list[str]) -> None:
 
 
 def _script_code(path: str, filename: str) -> tuple[CodeType, importlib.machinery.FileLoader]:
-    if path.endswith('.pyc'):
-        loader = importlib.machinery.SourcelessFileLoader('__main__', filename)
-        return loader.get_code('__main__'), loader
+    if path.endswith(".pyc"):
+        loader = importlib.machinery.SourcelessFileLoader("__main__", filename)
+        return loader.get_code("__main__"), loader
     try:
         with io.open_code(filename) as f:
             source = f.read()
     except OSError as err:
         print(f"{sys.executable}: can't open file {filename!r}: [Errno {err.errno}] {err.strerror}", file=sys.stderr)
         sys.exit(2)
-    return _compiled(source, filename), importlib.machinery.SourceFileLoader('__main__', filename)
+    return _compiled(source, filename), importlib.machinery.SourceFileLoader("__main__", filename)
 
 
 def _run_folder(path: str, args: list[str]) -> None:
     _enter([path, *args], os.path.join(os.getcwd(), path), None, always=True)
     # runpy's own entry, which the interpreter uses for folders and for -m: tracebacks and messages come out the same
-    runpy._run_module_as_main('__main__', False)
+    runpy._run_module_as_main("__main__", False)
 
 
 def _run_module(name: str, args: list[str]) -> None:
-    _enter(['-m', *args], os.getcwd(), None)
+    _enter(["-m", *args], os.getcwd(), None)
     runpy._run_module_as_main(name)
 
 
 def _run_code(source: str, args: list[str]) -> None:
-    main = _enter(['-c', *args], '', importlib.machinery.BuiltinImporter)
-    exec(_compiled(source, '<string>'), main.__dict__)
+    main = _enter(["-c", *args], "", importlib.machinery.BuiltinImporter)
+    exec(_compiled(source, "<string>"), main.__dict__)
 
 
 def _run_stdin(args: list[str]) -> None:
-    main = _enter(['-', *args], '', importlib.machinery.BuiltinImporter)
+    main = _enter(["-", *args], "", importlib.machinery.BuiltinImporter)
     if sys.stdin is not None and sys.stdin.isatty():
-        code.interact(f'Python {sys.version} on {sys.platform}\nkeras is kjax {kjax.__version__}', local=main.__dict__)
+        code.interact(f"Python {sys.version} on {sys.platform}\nkeras is kjax {kjax.__version__}", local=main.__dict__)
         return
-    main.__dict__.update(__file__='<stdin>', __cached__=None)
-    exec(_compiled(sys.stdin.buffer.read(), '<stdin>'), main.__dict__)
+    main.__dict__.update(__file__="<stdin>", __cached__=None)
+    exec(_compiled(sys.stdin.buffer.read(), "<stdin>"), main.__dict__)
 
 
 def _compiled(source: str | bytes, filename: str) -> CodeType:
-    return compile(source, filename, 'exec', dont_inherit=True)
+    return compile(source, filename, "exec", dont_inherit=True)
 
 
 def _enter(argv: list[str], path0: str, loader, always: bool = False) -> ModuleType:
@@ -165,18 +165,18 @@ def _enter(argv: list[str], path0: str, loader, always: bool = False) -> ModuleT
         path0: the program's own entry of `sys.path`.
         always: the entry is needed even where the interpreter was told to add none (-P, -I).
     """
-    first = sys.modules['__main__']
-    main = ModuleType('__main__')
+    first = sys.modules["__main__"]
+    main = ModuleType("__main__")
     main.__dict__.update(__builtins__=builtins, __loader__=loader)
-    if '__annotations__' in vars(first):
+    if "__annotations__" in vars(first):
         main.__annotations__ = {}
-    sys.modules['__main__'] = main
+    sys.modules["__main__"] = main
     sys.argv[:] = argv
     if not sys.flags.safe_path:
         sys.path[0] = path0
     elif always:
         sys.path.insert(0, path0)
-    if importlib.machinery.PathFinder.find_spec('kjax') is None:
+    if importlib.machinery.PathFinder.find_spec("kjax") is None:
         # kjax was found in the working folder only; the program's worker processes have to find it as well
         sys.path.append(str(Path(kjax.__file__).parents[1]))
     install_as_keras()

@@ -9,8 +9,8 @@ import numpy as np
 from kjax.compat.convert import Call, Step
 
 # Keras 1 counted samples where Keras 2 counts batches
-_COUNTS = ('samples_per_epoch', 'val_samples', 'nb_epoch', 'nb_val_samples', 'nb_worker')
-_SIDES = ('top_pad', 'bottom_pad', 'left_pad', 'right_pad')
+_COUNTS = ("samples_per_epoch", "val_samples", "nb_epoch", "nb_val_samples", "nb_worker")
+_SIDES = ("top_pad", "bottom_pad", "left_pad", "right_pad")
 
 
 def _is_int(x) -> bool:
@@ -29,11 +29,11 @@ def kernel_dims(*names: str) -> Step:
         if len(given) > len(names) or not all(map(_is_int, given)) or (not given and not rest):
             return
         if len(given) == 2:
-            mixed = [k for k in ('padding', 'strides', 'data_format') if k in call.kwargs]
+            mixed = [k for k in ("padding", "strides", "data_format") if k in call.kwargs]
             if mixed:
                 raise ValueError(
-                    f'{call.label}: {call.text()} mixes the Keras 1 form (filters, {", ".join(names)}) with the Keras 2 '
-                    f'argument {", ".join(mixed)}; write the kernel size as a tuple, for example kernel_size={tuple(given)}.'
+                    f"{call.label}: {call.text()} mixes the Keras 1 form (filters, {', '.join(names)}) with the "
+                    f"Keras 2 argument {', '.join(mixed)}; write kernel_size={tuple(given)}."
                 )
         if not all(k in call.kwargs for k in rest):
             return
@@ -42,7 +42,7 @@ def kernel_dims(*names: str) -> Step:
         if call.args:
             call.args[1:] = [size]
         else:
-            call.give('kernel_size', size)
+            call.give("kernel_size", size)
 
     return step
 
@@ -52,60 +52,60 @@ def drop_output_shape(call: Call) -> None:
     if len(call.args) == 4 and isinstance(call.args[3], (tuple, list)):
         call.args.pop()
         call.converted = True
-    if 'output_shape' in call.kwargs:
-        call.take('output_shape')
+    if "output_shape" in call.kwargs:
+        call.take("output_shape")
 
 
 def separable_init(call: Call) -> None:
     """One Keras 1 initializer for both kernels."""
-    if 'init' in call.kwargs:
-        init = call.take('init')
-        call.give('depthwise_initializer', init)
-        call.give('pointwise_initializer', init)
+    if "init" in call.kwargs:
+        init = call.take("init")
+        call.give("depthwise_initializer", init)
+        call.give("pointwise_initializer", init)
 
 
 def forget_bias(call: Call) -> None:
     """`forget_bias_init='one'` is a flag in Keras 2; any other value is its default."""
-    if 'forget_bias_init' not in call.kwargs:
+    if "forget_bias_init" not in call.kwargs:
         return
-    if call.kwargs['forget_bias_init'] == 'one':
-        call.give('unit_forget_bias', True)
-        call.take('forget_bias_init')
+    if call.kwargs["forget_bias_init"] == "one":
+        call.give("unit_forget_bias", True)
+        call.take("forget_bias_init")
     else:
-        value = call.kwargs.pop('forget_bias_init')
-        call.note(f'forget_bias_init={value!r} is ignored; Keras 2 has unit_forget_bias=True or bias_initializer.')
+        value = call.kwargs.pop("forget_bias_init")
+        call.note(f"forget_bias_init={value!r} is ignored; Keras 2 has unit_forget_bias=True or bias_initializer.")
 
 
 def sequence_shape(warn: bool) -> Step:
     """`input_dim` and `input_length` are `input_shape=(length, dim)`; `input_length` alone is left to the layer."""
 
     def step(call: Call) -> None:
-        if 'input_dim' not in call.kwargs:
+        if "input_dim" not in call.kwargs:
             return
         if warn:
-            call.note('input_dim and input_length are Keras 1 arguments; give input_shape=(length, dim).')
-        length = call.take('input_length') if 'input_length' in call.kwargs else None
-        dim = call.take('input_dim')
+            call.note("input_dim and input_length are Keras 1 arguments; give input_shape=(length, dim).")
+        length = call.take("input_length") if "input_length" in call.kwargs else None
+        dim = call.take("input_dim")
         if dim is not None:
-            call.give('input_shape', (length, dim))
+            call.give("input_shape", (length, dim))
 
     return step
 
 
 def drop_dropout(call: Call) -> None:
     """Embedding's own dropout is gone."""
-    if 'dropout' in call.kwargs:
-        call.kwargs.pop('dropout')
-        call.note('dropout is no argument of this layer any more and is ignored; put a SpatialDropout1D layer behind it.')
+    if "dropout" in call.kwargs:
+        call.kwargs.pop("dropout")
+        call.note("dropout is no argument any more and is ignored; put a SpatialDropout1D layer behind this one.")
 
 
 def batchnorm_mode(call: Call) -> None:
     """Of Keras 1's three modes Keras 2 kept the first."""
-    if 'mode' in call.kwargs:
-        mode = call.kwargs['mode']
+    if "mode" in call.kwargs:
+        mode = call.kwargs["mode"]
         if mode != 0:
-            raise TypeError(f'{call.label}: mode must be 0, the only mode of Keras 2; got {mode!r}.')
-        call.take('mode')
+            raise TypeError(f"{call.label}: mode must be 0, the only mode of Keras 2; got {mode!r}.")
+        call.take("mode")
 
 
 def padding_dict(call: Call) -> None:
@@ -121,28 +121,28 @@ def padding_dict(call: Call) -> None:
     if call.args and is_sides(call.args[0]):
         call.args[0] = pairs(call.args[0])
         call.converted = True
-    elif is_sides(call.kwargs.get('padding')):
-        call.kwargs['padding'] = pairs(call.kwargs['padding'])
+    elif is_sides(call.kwargs.get("padding")):
+        call.kwargs["padding"] = pairs(call.kwargs["padding"])
         call.converted = True
 
 
 def sample_counts(call: Call) -> None:
     """`samples_per_epoch` becomes steps where the generator knows its batch size."""
-    if len(call.args) < 2 and 'samples_per_epoch' in call.kwargs:
-        generator = call.args[0] if call.args else call.kwargs.get('generator')
-        samples = call.take('samples_per_epoch')
-        batch_size = getattr(generator, 'batch_size', None)
-        call.give('steps_per_epoch', int(samples) // int(batch_size) if batch_size else samples)
+    if len(call.args) < 2 and "samples_per_epoch" in call.kwargs:
+        generator = call.args[0] if call.args else call.kwargs.get("generator")
+        samples = call.take("samples_per_epoch")
+        batch_size = getattr(generator, "batch_size", None)
+        call.give("steps_per_epoch", int(samples) // int(batch_size) if batch_size else samples)
     if any(name in call.kwargs for name in _COUNTS):
-        call.note('Keras 2 counts batches (steps_per_epoch, validation_steps, steps) where Keras 1 counted samples.')
+        call.note("Keras 2 counts batches (steps_per_epoch, validation_steps, steps) where Keras 1 counted samples.")
 
 
 def shape_before_name(call: Call) -> None:
     """Keras 1's `add_weight(shape, name=...)`."""
     if call.args and not isinstance(call.args[0], str) and isinstance(call.args[0], Sequence):
-        order = ('shape', 'name', 'dtype', 'initializer', 'regularizer', 'trainable', 'constraint')
+        order = ("shape", "name", "dtype", "initializer", "regularizer", "trainable", "constraint")
         if len(call.args) > 2:
-            raise TypeError(f'{call.label}: takes only name, shape by position, got {call.text()}.')
+            raise TypeError(f"{call.label}: takes only name, shape by position, got {call.text()}.")
         for name, value in zip(order, call.args, strict=False):
             call.give(name, value)
         call.args.clear()
@@ -151,11 +151,11 @@ def shape_before_name(call: Call) -> None:
 def constraints_dropped(call: Call) -> None:
     """Keras 1's `get_updates(params, constraints, loss)`: constraints are the weights' own now."""
     if len(call.args) > 3:
-        raise TypeError(f'{call.label}: takes loss, params; got {len(call.args)} positional arguments.')
-    given = len(call.args) + sum(name in call.kwargs for name in ('loss', 'constraints'))
-    if given == 3 and 'params' not in call.kwargs:
-        params, loss = call.args[0], call.args[2] if len(call.args) == 3 else call.kwargs.pop('loss')
+        raise TypeError(f"{call.label}: takes loss, params; got {len(call.args)} positional arguments.")
+    given = len(call.args) + sum(name in call.kwargs for name in ("loss", "constraints"))
+    if given == 3 and "params" not in call.kwargs:
+        params, loss = call.args[0], call.args[2] if len(call.args) == 3 else call.kwargs.pop("loss")
         call.args.clear()
-        call.give('loss', loss)
-        call.give('params', params)
-    call.kwargs.pop('constraints', None)
+        call.give("loss", loss)
+        call.give("params", params)
+    call.kwargs.pop("constraints", None)

@@ -308,6 +308,8 @@ class Layer:
             training = None
         elif training is not None:
             training = bool(training)
+        elif K.fixed_phase() is not None:
+            training = bool(K.fixed_phase())
         outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise)
         if stats and training is not False:
             changed = [(bound["batch_stats"][n], v) for n, v in stats.items()]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kjax.engine.interrupts import uninterrupted
 from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
 from kjax.graph import KerasTensor, build_program
 
@@ -77,13 +78,32 @@ class Executor:
     def random(self) -> bool:
         return self.spec.program.random
 
-    def rates(self) -> dict:
+    def _values(self, variables, placement) -> list:
+        """The variables' values where the step needs them; what is not there yet is moved once."""
+        values = []
+        for v in variables:
+            value = v.value
+            if placement is not None:
+                placed = placement.state(value)
+            elif not isinstance(value, jax.Array):
+                placed = jnp.array(value)
+            elif len(value.sharding.device_set) > 1:
+                placed = jax.device_put(value, jax.devices()[0])  # it was last used on many devices
+            else:
+                placed = value
+            if placed is not value:
+                v.replace(placed)
+            values.append(placed)
+        return values
+
+    def _rates(self, placement) -> dict:
         if self.spec.rule is None:
             return {}
-        return {name: _on_device(v) for name, v in self.optimizer.hyper.items()}
+        hyper = self.optimizer.hyper
+        return dict(zip(hyper, self._values(hyper.values(), placement), strict=True))
 
-    def _state(self) -> State:
-        return State(*[[_on_device(v) for v in group] for group in (self.params, self.updated, self.slots)])
+    def _state(self, placement) -> State:
+        return State(*[self._values(group, placement) for group in (self.params, self.updated, self.slots)])
 
     def _take(self, state) -> None:
         for group, values in zip((self.params, self.updated, self.slots), state, strict=True):
@@ -97,48 +117,49 @@ class Executor:
             self.on_trace(traces.count - before)
         return result
 
-    def train(self, batch, rows, key, count):
+    def train(self, batch, rows, key, count, placement=None):
         """One training step; returns its logs, a device array."""
-        fixed = [_on_device(v) for v in self.fixed]
+        if placement is not None:
+            batch, rows = placement.batch((batch, rows))
+        fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
-        state, logs = self._counted(
-            lambda: train_step(self.spec, self._state(), fixed, constants, self.rates(), batch, rows, key, np.uint32(count % 2**32))
-        )
-        self._take(state)
-        return logs
-
-    def train_many(self, batches, rows, key, count, logs, start, stop):
-        """Several training steps in one dispatch; returns the log array, rows `start` to `stop` filled."""
-        fixed = [_on_device(v) for v in self.fixed]
-        constants = (self.constants, self.constraint_constants)
-        state, logs = self._counted(
-            lambda: train_chunk(
-                self.spec, self._state(), logs, fixed, constants, self.rates(), batches, rows, key,
-                np.uint32(count % 2**32), np.int32(start), np.int32(stop),
+        with uninterrupted():
+            state, logs = self._counted(
+                lambda: train_step(
+                    self.spec, self._state(placement), fixed, constants, rates, batch, rows, key, np.uint32(count % 2**32)
+                )
             )
-        )
-        self._take(state)
+            self._take(state)
         return logs
 
-    def forward(self, batch, rows, key, count, training=False):
+    def train_many(self, batches, rows, key, count, logs, start, stop, placement=None):
+        """Several training steps in one dispatch; returns the log array, rows `start` to `stop` filled."""
+        fixed, rates = self._values(self.fixed, placement), self._rates(placement)
+        constants = (self.constants, self.constraint_constants)
+        with uninterrupted():
+            state, logs = self._counted(
+                lambda: train_chunk(
+                    self.spec, self._state(placement), logs, fixed, constants, rates, batches, rows, key,
+                    np.uint32(count % 2**32), np.int32(start), np.int32(stop),
+                )
+            )
+            self._take(state)
+        return logs
+
+    def forward(self, batch, rows, key, count, training=False, placement=None):
         """A step without gradient; returns (logs, outputs)."""
-        updated = [_on_device(v) for v in self.updated]
-        fixed = [_on_device(v) for v in self.fixed]
-        values, logs, outputs = self._counted(
-            lambda: forward_step(self.spec, training, updated, fixed, self.constants, batch, rows, key, np.uint32(count % 2**32))
-        )
-        for v, value in zip(self.updated, values, strict=True):
-            v.replace(value)
+        if placement is not None:
+            batch, rows = placement.batch((batch, rows))
+        updated, fixed = self._values(self.updated, placement), self._values(self.fixed, placement)
+        with uninterrupted():
+            values, logs, outputs = self._counted(
+                lambda: forward_step(
+                    self.spec, training, updated, fixed, self.constants, batch, rows, key, np.uint32(count % 2**32)
+                )
+            )
+            for v, value in zip(self.updated, values, strict=True):
+                v.replace(value)
         return logs, outputs
-
-
-def _on_device(variable):
-    """The variable's value as a jax array; a NumPy value is placed on the device once."""
-    value = variable.value
-    if not isinstance(value, jax.Array):
-        value = jnp.array(value)
-        variable.replace(value)
-    return value
 
 
 def _as_tensor(value):

@@ -26,16 +26,18 @@ class Feed:
         data = [take(x, index) for x in self.data]
         return (data, [None if w is None else take(w, index) for w in self.weights]), rows
 
-    def chunk(self, index, steps, size, masked):
-        """Several batches stacked: arrays of shape (steps, size, ...) and rows (steps, size) or None."""
+    def chunk(self, index, steps, size, pad):
+        """Several batches stacked: arrays (steps, size, ...) and rows None; padded: (steps, pad, ...) and rows (steps, pad)."""
         rows = None
-        wanted = steps * size
-        if masked:
-            rows = np.zeros((wanted,), "float32")
-            rows[: len(index)] = 1.0
-            rows = rows.reshape(steps, size)
-        if len(index) < wanted:
-            index = np.concatenate([index, np.full(wanted - len(index), index[-1], index.dtype)])
+        wanted, real = steps * size, len(index)
+        if real < wanted:
+            index = np.concatenate([index, np.full(wanted - real, index[-1], index.dtype)])
+        if pad is not None:
+            spread = np.full((steps, pad), index[-1], index.dtype)
+            spread[:, :size] = index.reshape(steps, size)
+            rows = np.zeros((steps, pad), "float32")
+            rows[:, :size] = (np.arange(wanted) < real).reshape(steps, size)
+            index, size = spread.reshape(-1), pad
 
         def stack(x):
             return None if x is None else take(x, index).reshape(steps, size, *x.shape[1:])

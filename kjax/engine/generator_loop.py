@@ -129,7 +129,7 @@ def fit_generator(
                 watched.on_batch_begin(number, Logs(batch=number, size=size))
             feed = model._standardize_user_data(x, y, w, class_weight)
             executor = model._executor("train")
-            logs = executor.train((feed.data, feed.weights), None, *model._next_key(executor))
+            logs = executor.train(*model._whole(feed, executor), *model._next_key(executor), placement=model._placement)
             figures = figures or loop.Figures(model.metrics_names, model.stateful_metric_names)
             figures.add(logs, [feed.size])
             if watched.uses_batches:
@@ -164,7 +164,7 @@ def evaluate_generator(model, generator, steps, max_queue_size, workers, use_mul
             x, y, w = _unpack(_next(stream, number, "evaluate_generator"), number, "evaluate_generator")
             feed = model._standardize_user_data(x, y, w)
             executor = model._executor("test")
-            logs, _ = executor.forward((feed.data, feed.weights), None, *model._next_key(executor))
+            logs, _ = executor.forward(*model._whole(feed, executor), *model._next_key(executor), placement=model._placement)
             figures = figures or loop.Figures(model.metrics_names, model.stateful_metric_names)
             figures.add(logs, [feed.size])
             if bar is not None:

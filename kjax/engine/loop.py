@@ -84,8 +84,22 @@ def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_
             break
 
 
+def padding(model, executor, size, batch_size):
+    """The size batches are padded to, or None when they are left as they are.
+
+    A partial last batch is filled up so that one program serves the epoch, and every batch to a multiple of the devices.
+    """
+    if not executor.rowwise:
+        return None
+    placement = model._placement
+    full = batch_size if placement is None else placement.padded(min(batch_size, size))
+    if size > batch_size and size % batch_size:
+        return max(full, batch_size) if placement is None else placement.padded(batch_size)
+    return full if placement is not None and full != min(batch_size, size) else None
+
+
 def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures):
-    pad = batch_size if executor.rowwise and len(order) > batch_size and len(order) % batch_size else None
+    pad = padding(model, executor, len(order), batch_size)
     in_flight: list = []
     for number, start in enumerate(range(0, len(order), batch_size)):
         index = order[start : start + batch_size]
@@ -94,7 +108,7 @@ def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures
         batch, rows = feed.batch(index, pad)
         if pad and rows is None:
             rows = np.ones((pad,), "float32")
-        logs = executor.train(batch, rows, *model._next_key(executor))
+        logs = executor.train(batch, rows, *model._next_key(executor), placement=model._placement)
         figures.add(logs, [len(index)])
         if callbacks.uses_batches:
             callbacks.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=len(index)))
@@ -110,8 +124,8 @@ def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures
 def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures):
     total = -(-len(order) // batch_size)
     whole = len(order) // batch_size
-    masked = whole != total and executor.rowwise
-    looped = total if masked or whole == total else whole
+    pad = padding(model, executor, len(order), batch_size)
+    looped = total if pad is not None or whole == total else whole
     if looped < 2:
         _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures)
         return
@@ -122,18 +136,19 @@ def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures
     while done < looped and not model.stop_training:
         count = min(capacity, looped - done)
         index = order[done * batch_size : (done + count) * batch_size]
-        batches, rows = feed.chunk(index, capacity, batch_size, masked)
+        batches, rows = feed.chunk(index, capacity, batch_size, pad)
         done += _run_chunk(model, executor, batches, rows, count, len(index), batch_size, done, callbacks, figures)
     if looped < total and not model.stop_training:
         rest = order[looped * batch_size :]
         batch, _ = feed.batch(rest)
-        figures.add(executor.train(batch, None, *model._next_key(executor)), [len(rest)])
+        figures.add(executor.train(batch, None, *model._next_key(executor), placement=model._placement), [len(rest)])
         callbacks.on_chunk_end(len(order), total, lambda: figures.averages(ready_only=True))
 
 
 def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done, callbacks, figures) -> int:
     """Dispatches the batches of one chunk, a few at a time; returns how many were run."""
-    batches, rows = jax.device_put((batches, rows))
+    placement = model._placement
+    batches, rows = jax.device_put((batches, rows)) if placement is None else placement.batch((batches, rows), axis=1)
     logs = jax.numpy.zeros((jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), "float32")
     start = 0
     while start < count and not model.stop_training:
@@ -141,7 +156,7 @@ def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done,
         key, number = model._next_key(executor, stop - start)
         begun = time.perf_counter()
         compiled = model.compilations
-        logs = executor.train_many(batches, rows, key, number - start, logs, start, stop)
+        logs = executor.train_many(batches, rows, key, number - start, logs, start, stop, placement)
         if stop < count or model._step_seconds >= 1.0:
             logs.block_until_ready()
             if model.compilations == compiled:
@@ -164,13 +179,13 @@ def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
     order = np.arange(feed.size)
     if steps is not None:
         order = np.resize(order, steps * batch_size)
-    pad = batch_size if executor.rowwise and len(order) > batch_size and len(order) % batch_size else None
+    pad = padding(model, executor, len(order), batch_size)
     for number, start in enumerate(range(0, len(order), batch_size)):
         index = order[start : start + batch_size]
         batch, rows = feed.batch(index, pad)
         if pad and rows is None:
             rows = np.ones((pad,), "float32")
-        logs, _ = executor.forward(batch, rows, *model._next_key(executor))
+        logs, _ = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         figures.add(logs, [len(index)])
         if on_batch is not None:
             on_batch(start + len(index), number + 1)
@@ -182,23 +197,23 @@ def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> li
     executor = model._executor("predict")
     size = feed.size if steps is None else steps * batch_size
     if size <= batch_size and steps is None:
-        pad = _bucket(size, batch_size) if executor.rowwise else None
+        pad = _bucket(size, batch_size, model._placement) if executor.rowwise else None
         order = np.arange(size)
         if pad is None or pad == size:
             batch, rows = (feed.data, feed.weights), None
         else:
             batch, rows = feed.batch(order, pad)
-        _, outputs = executor.forward(batch, rows, *model._next_key(executor))
+        _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         return [np.array(y)[:size] if y.shape[0] != size else np.array(y) for y in outputs]
     order = np.resize(np.arange(feed.size), size)
-    pad = batch_size if executor.rowwise and size % batch_size else None
+    pad = padding(model, executor, size, batch_size)
     parts: list = []
     for number, start in enumerate(range(0, size, batch_size)):
         index = order[start : start + batch_size]
         batch, rows = feed.batch(index, pad)
         if pad and rows is None:
             rows = np.ones((pad,), "float32")
-        _, outputs = executor.forward(batch, rows, *model._next_key(executor))
+        _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         parts.append((outputs, len(index)))
         if on_batch is not None:
             on_batch(start + len(index), number + 1)
@@ -207,8 +222,9 @@ def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> li
     return [np.concatenate([np.asarray(outputs[i])[:n] for outputs, n in parts]) for i in range(len(model.outputs))]
 
 
-def _bucket(size, batch_size) -> int:
+def _bucket(size, batch_size, placement) -> int:
     """The size a small batch is padded to: a power of two from 8 on, so that few programs serve all sizes."""
-    if size <= 1:
+    if size <= 1 and placement is None:
         return 1
-    return min(max(_BUCKETS, 1 << (size - 1).bit_length()), batch_size)
+    bucket = min(max(_BUCKETS, 1 << (size - 1).bit_length()), batch_size)
+    return bucket if placement is None else placement.padded(bucket)

@@ -8,7 +8,7 @@ import numpy as np
 from kjax import backend as K
 from kjax.engine.base_layer import Layer, Node, to_list, unique, unlist
 from kjax.engine.input_layer import InputLayer
-from kjax.engine.network_config import graph_config, graph_from_config
+from kjax.engine.network_config import KERAS_VERSION, graph_config, graph_from_config
 from kjax.engine.topology_map import map_graph
 from kjax.graph import KerasTensor
 from kjax.utils.layer_utils import print_summary
@@ -329,7 +329,7 @@ class Network(Layer):
     # ------------------------------------------------------------ config, summary, files
 
     def get_config(self) -> dict:
-        if not self._is_graph_network:
+        if not self._is_graph_network or getattr(self, "_subclassed", False):
             raise NotImplementedError(f"Model {self.name} is a subclass of Model: its Python code is its only description.")
         return graph_config(self)
 
@@ -348,7 +348,7 @@ class Network(Layer):
         return {
             "class_name": type(self).__name__,
             "config": self.get_config(),
-            "keras_version": K.KERAS_VERSION,
+            "keras_version": KERAS_VERSION,
             "backend": K.backend(),
         }
 

@@ -9,7 +9,10 @@ from kjax.engine.base_layer import to_list
 from kjax.engine.registry import deserialize_layer
 from kjax.graph import KerasTensor
 
-__all__ = ["graph_config", "graph_from_config"]
+__all__ = ["KERAS_VERSION", "graph_config", "graph_from_config"]
+
+# The version whose configs these are: what `to_json` and files say, so that genuine readers take them.
+KERAS_VERSION = "2.2.4"
 
 
 def graph_config(model) -> dict:

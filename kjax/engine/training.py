@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from kjax import callbacks as callback_room
-from kjax import losses, optimizers
+from kjax import distribute, losses, optimizers
 from kjax import metrics as metric_room
 from kjax.engine import data as data_room
 from kjax.engine import generator_loop, loop
@@ -15,11 +15,12 @@ from kjax.engine.base_layer import to_list, unlist
 from kjax.engine.executor import Executor
 from kjax.engine.feeds import Feed
 from kjax.engine.flax_bridge import FlaxBridge
+from kjax.engine.input_layer import Input, InputLayer
 from kjax.engine.modules import run_module
 from kjax.engine.network import Network
 from kjax.engine.objectives import loss_name, make_metrics, make_objectives
 from kjax.engine.persistence import Persistence
-from kjax.graph import KerasTensor, as_update
+from kjax.graph import as_update
 from kjax.graph.random import next_key
 
 __all__ = ["Model"]
@@ -194,6 +195,12 @@ class Model(FlaxBridge, Persistence, Network):
                 self.optimizer._slots_for = key
             self._slots_for = key
 
+    @property
+    def _placement(self):
+        """Where the model runs: its own placement (`multi_gpu_model`), or the one in force."""
+        own = self.__dict__.get("_own_placement")
+        return own if own is not None else distribute.current()
+
     def _traced(self, count):
         self.compilations += count
 
@@ -244,11 +251,16 @@ class Model(FlaxBridge, Persistence, Network):
 
     def _build_subclassed(self, shapes, dtypes=None):
         """Runs a subclass's `call` on placeholders and makes the graph of what it did."""
-        from_call = type(self).call
-        if from_call is Network.call:
+        if type(self).call is Network.call:
             raise NotImplementedError(f"Model {self.name}: a subclass of Model defines `call(inputs)`.")
-        inputs = [KerasTensor(s, d or "float32") for s, d in zip(shapes, dtypes or [None] * len(shapes), strict=True)]
-        self._init_from_call(inputs)
+        dtypes = dtypes or [None] * len(shapes)
+        inputs = [Input(batch_shape=s, dtype=d) for s, d in zip(shapes, dtypes, strict=True)]
+        tracked, optimizer = list(self._tracked_layers), self.optimizer
+        outputs = self.call(unlist(inputs))
+        self._init_graph_network(inputs, outputs, self.name)
+        self._subclassed, self.optimizer = True, optimizer
+        known = {id(layer) for layer in tracked}
+        self._layers = [*tracked, *[y for y in self._layers if id(y) not in known and not isinstance(y, InputLayer)]]
 
     def _standardize_y(self, y):
         fed = [o for o in self._objectives if o.feed]
@@ -463,7 +475,7 @@ class Model(FlaxBridge, Persistence, Network):
         if "train" not in self._executors:
             self._check_trainable_weights_consistency()
         executor = self._executor("train")
-        logs = executor.train((feed.data, feed.weights), None, *self._next_key(executor))
+        logs = executor.train(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
         return unlist([v.item() for v in np.asarray(logs)])
 
     def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
@@ -471,15 +483,21 @@ class Model(FlaxBridge, Persistence, Network):
         self._require_compiled("test_on_batch")
         feed = self._standardize_user_data(x, y, sample_weight)
         executor = self._executor("test")
-        logs, _ = executor.forward((feed.data, feed.weights), None, *self._next_key(executor))
+        logs, _ = executor.forward(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
         return unlist([v.item() for v in np.asarray(logs)])
 
     def predict_on_batch(self, x):
         """The outputs for one batch."""
         xs = self._standardize_x(x)
-        executor = self._executor("predict")
-        _, outputs = executor.forward((xs, []), None, *self._next_key(executor))
-        return unlist([np.array(y) for y in outputs])
+        size = data_room.check_lengths(xs, [], [])
+        return unlist(loop.predict_loop(self, Feed(xs, [], size), size))
+
+    def _whole(self, feed, executor):
+        """All of a feed as one batch, padded where the devices do not divide it."""
+        placement = self._placement
+        if placement is None or feed.size % placement.size == 0 or not executor.rowwise:
+            return (feed.data, feed.weights), None
+        return feed.batch(np.arange(feed.size), placement.padded(feed.size))
 
     def reset_metrics(self):
         """Sets stateful metrics to zero."""

@@ -255,8 +255,15 @@ def infer(node):
     """The structure of the outputs and, for each, (shape, dtype, static values)."""
     unknown = any(None in v.shape or getattr(v, "static", None) is not None for v in node.leaves if isinstance(v, KerasTensor))
     unknown = unknown or any(_has_unknown(b) for b in _bodies(node.template))
-    first = _trial(node, 0)
-    second = _trial(node, 1) if unknown else first
+    try:
+        first = _trial(node, 0)
+        second = _trial(node, 1) if unknown else first
+    except (TypeError, ValueError):
+        # Sizes that are unknown in one argument may be known in another: (batch, None) * (batch, 3).
+        aligned = _aligned(node.leaves) if unknown else None
+        if aligned is None:
+            raise
+        first, second = _trial(node, 0, aligned), _trial(node, 1, aligned)
     leaves1, structure = jax.tree.flatten(first)
     leaves2 = jax.tree.leaves(second)
     specs = []
@@ -284,17 +291,32 @@ def _has_unknown(body):
     return any(None in t.shape for t in body.graph.inputs if isinstance(t, KerasTensor))
 
 
-def _spec(leaf, trial):
+def _aligned(leaves):
+    """Shapes with unknown sizes taken from what other arguments have on the same axis from the right; None if none."""
+    shapes = [tuple(v.shape) for v in leaves]
+    filled = []
+    for shape in shapes:
+        sizes = list(shape)
+        for axis in range(-len(shape), 0):
+            if shape[axis] is None:
+                known = [s[axis] for s in shapes if len(s) >= -axis and s[axis] not in (None, 1)]
+                sizes[axis] = known[0] if known else None
+        filled.append(tuple(sizes))
+    return filled if filled != shapes else None
+
+
+def _spec(leaf, trial, shape=None):
     if isinstance(leaf, KerasTensor):
         if leaf.static is not None:
             return leaf.static[trial]
-        return jax.ShapeDtypeStruct(tuple(TRIALS[trial] if d is None else d for d in leaf.shape), leaf.dtype)
+        shape = leaf.shape if shape is None else shape
+        return jax.ShapeDtypeStruct(tuple(TRIALS[trial] if d is None else d for d in shape), leaf.dtype)
     return jax.ShapeDtypeStruct(tuple(leaf.shape), str(leaf.dtype))
 
 
-def _trial(node, trial):
+def _trial(node, trial, shapes=None):
     """The abstract result for one trial size; NumPy arrays where it is known from shapes alone."""
-    specs = [_spec(v, trial) for v in node.leaves]
+    specs = [_spec(v, trial, None if shapes is None else shapes[i]) for i, v in enumerate(node.leaves)]
     abstract = [s for s in specs if not isinstance(s, np.ndarray)]
 
     def run(*values):

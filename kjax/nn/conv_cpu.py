@@ -14,7 +14,7 @@ from jax import lax
 
 from kjax.nn.shapes import effective_size
 
-__all__ = ["forward", "input_gradient", "kernel_gradient"]
+__all__ = ["forward", "input_gradient", "kernel_gradient", "windows"]
 
 _BLOCK = 8  # images per convolution in a kernel gradient
 
@@ -176,7 +176,7 @@ def _kernel_gradient_2d(x, g, dilation):
 # ---------------------------------------------------------------- depthwise
 
 
-def _windows(x, kernel, strides, dilation, output):
+def windows(x, kernel, strides, dilation, output):
     """For each tap i: (i, x[q * s + i * d] for all q)."""
     for tap in itertools.product(*(range(k) for k in kernel)):
         start = [i * d for i, d in zip(tap, dilation, strict=True)]
@@ -189,7 +189,7 @@ def _depthwise(x, w, strides, dilation, pads, output):
     channels = x.shape[-1]
     w = w.reshape(*w.shape[:-2], channels, -1)
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)])
-    taps = _windows(x, w.shape[:-2], strides, dilation, output)
+    taps = windows(x, w.shape[:-2], strides, dilation, output)
     y = sum(v[..., None] * w[tap] for tap, v in taps)
     return y.reshape(*y.shape[:-2], -1)
 
@@ -205,7 +205,7 @@ def _depthwise_input_gradient(g, w, geometry):
     # negative amounts crop; this is a plain pad, not a convolution's
     g = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *((b, a, 0) for b, a in zip(before, after, strict=True))]
                 + [(0, 0, 0)] * 2)
-    taps = _windows(g, geometry.kernel, (1,) * n, geometry.dilation, geometry.size)
+    taps = windows(g, geometry.kernel, (1,) * n, geometry.dilation, geometry.size)
     return sum((v * w[tuple(k - 1 - i for k, i in zip(geometry.kernel, tap, strict=True))]).sum(-1) for tap, v in taps)
 
 
@@ -214,7 +214,7 @@ def _depthwise_kernel_gradient(x, g, geometry):
     g = g.reshape(*g.shape[:-1], channels, -1)
     x = _pad(x, geometry)
     axes = tuple(range(g.ndim - 2))
-    taps = _windows(x, geometry.kernel, geometry.strides, geometry.dilation, geometry.output)
+    taps = windows(x, geometry.kernel, geometry.strides, geometry.dilation, geometry.output)
     w = jnp.stack([(v[..., None] * g).sum(axes) for _, v in taps])
     return w.reshape(*geometry.kernel, 1, -1)
 

@@ -6,13 +6,16 @@ code, so the gradient can be differentiated again.
 
 A *cell* is a hashable object with
 
-    step(linear, extra, states) -> new states
+    step(linear, extra, states) -> (new states, kept)
 
 where `linear(k, x)` is its k-th product `x W_k` plus the k-th projected input of this step. A cell that works unit by unit
-(no activation that mixes units) may also give its derivative in closed form, which takes the activations out of the reverse scan:
+(no activation that mixes units) may also give its derivative in closed form, which takes the activations out of the reverse scan;
+`kept` is what it wants to find again there:
 
-    slopes(zs, extra, states) -> (slopes, factors)      on all steps at once: what `pull` multiplies with; the x of each product
+    slopes(kept, states) -> (slopes, factors)      on all steps at once: what `pull` multiplies with; the x of each product
     pull(back, slopes, d_states) -> (d_states before, dzs, d_extra)       one step; `back(k, dz)` is dz W_k^T
+
+A cell without these is differentiated step by step, with its products replayed instead of computed again.
 """
 
 from __future__ import annotations
@@ -54,20 +57,24 @@ def _select(mask, new, old):
     return tuple(jnp.where(_over(mask, n), n, o) for n, o in zip(new, old, strict=True))
 
 
+def _closed(cell) -> bool:
+    return hasattr(cell, 'pull')
+
+
 def _forward(cell, product, unroll, inputs, states, params, mask):
     projected, extras = inputs
 
     def body(states, xs):
         added, extra, m = xs
-        kept: list[Any] = [None] * len(params)
+        zs: list[Any] = [None] * len(params)
 
         def linear(k, x):
             z = product(x, params[k])
-            kept[k] = z if added[k] is None else z + added[k]
-            return kept[k]
+            zs[k] = z if added[k] is None else z + added[k]
+            return zs[k]
 
-        new = _select(m, cell.step(linear, extra, states), states)
-        return new, (states, tuple(kept))
+        new, kept = cell.step(linear, extra, states)
+        return _select(m, new, states), (states, kept if _closed(cell) else tuple(zs))
 
     return lax.scan(body, states, (projected, extras, mask), unroll=unroll)
 
@@ -110,10 +117,11 @@ def _recurrence_bwd(cell, product, sequences, unroll, residuals, cotangents):
     (projected, extras), before, kept, params, mask = residuals
     d_sequence, d_last = cotangents
     transposed = tuple(product.transposed(p) for p in params)
-    if hasattr(cell, 'pull'):
-        result = _reverse_closed(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last)
+    back = lambda k, dz: product.back(dz, transposed[k])
+    if _closed(cell):
+        result = _reverse_closed(cell, back, unroll, before, kept, mask, d_sequence, d_last)
     else:
-        result = _reverse_generic(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last)
+        result = _reverse_generic(cell, product, transposed, unroll, before, kept, extras, mask, d_sequence, d_last)
     d_first, dzs, d_extras, factors = result
     d_params = tuple(
         jax.vjp(partial(product, x), p)[1](dz)[0] for x, p, dz in zip(factors, params, dzs, strict=True)
@@ -125,15 +133,14 @@ def _recurrence_bwd(cell, product, sequences, unroll, residuals, cotangents):
 recurrence.defvjp(_recurrence_fwd, _recurrence_bwd)
 
 
-def _reverse_closed(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last):
+def _reverse_closed(cell, back, unroll, before, kept, mask, d_sequence, d_last):
     """Reverse loop of a cell with `slopes` and `pull`: nothing but products and multiplications inside."""
-    slopes, factors = cell.slopes(kept, extras, before)
+    slopes, factors = cell.slopes(kept, before)
 
     def body(d_states, xs):
         slope, m, d_out = xs
         if d_out is not None:
             d_states = (d_states[0] + d_out, *d_states[1:])
-        back = lambda k, dz: product.back(dz, transposed[k])
         if m is None:
             d_before, dzs, d_extra = cell.pull(back, slope, d_states)
         else:
@@ -148,7 +155,7 @@ def _reverse_closed(cell, product, unroll, before, kept, extras, mask, transpose
     return d_first, dzs, d_extras, factors
 
 
-def _reverse_generic(cell, product, unroll, before, kept, extras, mask, transposed, d_sequence, d_last):
+def _reverse_generic(cell, product, transposed, unroll, before, kept, extras, mask, d_sequence, d_last):
     """Reverse loop of any cell: each step is differentiated with its products replayed from the forward pass."""
 
     def body(d_states, xs):
@@ -162,7 +169,7 @@ def _reverse_generic(cell, product, unroll, before, kept, extras, mask, transpos
                 factors[k] = x
                 return _replay(product, x, zs[k], transposed[k], taps[k])
 
-            return _select(m, cell.step(linear, extra, states), states), tuple(factors)
+            return _select(m, cell.step(linear, extra, states)[0], states), tuple(factors)
 
         _, pull, used = jax.vjp(run, extra, states, jax.tree.map(jnp.zeros_like, zs), has_aux=True)
         d_extra, d_before, dzs = pull(d_states)

@@ -1,7 +1,7 @@
 """The steps of SimpleRNN, LSTM and GRU, and their derivatives in closed form.
 
-Each class is a cell of `kjax.nn.recurrence`. The ones called `...Step` take any activation; the ones called `...Units` add
-`slopes` and `pull` and need activations that work unit by unit. Symbols: a trailing underscore is a derivative, `dx` the
+Each class is a cell of `kjax.nn.recurrence`. The ones called `...Step` take any function as activation; the ones called
+`...Units` take `Unitwise` activations, and add `slopes` and `pull`. Symbols: a trailing underscore is a derivative, `dx` the
 gradient of x.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,43 +17,40 @@ import numpy as np
 from jax import lax
 
 
-@jax.custom_jvp
+class Unitwise(NamedTuple):
+    """An activation that works unit by unit, with its derivative as a function of its *value*: y = f(z), f'(z) = slope(y)."""
+
+    f: Callable
+    slope: Callable
+
+    def __call__(self, z):
+        return self.f(z)
+
+
 def hard_sigmoid(x):
-    """clip(0.2 x + 0.5, 0, 1), any shape. Its slope is 0.2 from -2.5 to 2.5 inclusive, as TensorFlow has it."""
+    """clip(0.2 x + 0.5, 0, 1), any shape."""
     return jnp.clip(0.2 * x + 0.5, 0, 1)
 
 
-@hard_sigmoid.defjvp
-def _hard_sigmoid_jvp(primals, tangents):
-    # clip's own derivative shares the gradient between equal arguments, at three times the cost in a loop
-    (x,), (dx,) = primals, tangents
-    y = 0.2 * x + 0.5
-    return hard_sigmoid(x), jnp.where((y >= 0) & (y <= 1), jnp.asarray(0.2, x.dtype), jnp.asarray(0, x.dtype)) * dx
+def _where(condition, value, y):
+    return jnp.where(condition, jnp.asarray(value, y.dtype), jnp.asarray(0, y.dtype))
 
 
-def linear(x):
-    """x."""
-    return x
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-
-# activations that work unit by unit, by Keras's names
-UNITWISE: dict[str, Callable] = {
-    'elu': jax.nn.elu,
-    'exponential': jnp.exp,
-    'hard_sigmoid': hard_sigmoid,
-    'linear': linear,
-    'relu': jax.nn.relu,
-    'selu': jax.nn.selu,
-    'sigmoid': jax.nn.sigmoid,
-    'softplus': jax.nn.softplus,
-    'softsign': jax.nn.soft_sign,
-    'tanh': jnp.tanh,
+# by Keras's names
+UNITWISE = {
+    'elu': Unitwise(jax.nn.elu, lambda y: jnp.where(y > 0, 1, y + 1)),
+    'exponential': Unitwise(jnp.exp, lambda y: y),
+    'hard_sigmoid': Unitwise(hard_sigmoid, lambda y: _where((y > 0) & (y < 1), 0.2, y)),
+    'linear': Unitwise(lambda x: x, jnp.ones_like),
+    'relu': Unitwise(jax.nn.relu, lambda y: _where(y > 0, 1, y)),
+    'selu': Unitwise(jax.nn.selu, lambda y: jnp.where(y > 0, _SELU_SCALE, y + _SELU_SCALE * _SELU_ALPHA)),
+    'sigmoid': Unitwise(jax.nn.sigmoid, lambda y: y * (1 - y)),
+    'softplus': Unitwise(jax.nn.softplus, lambda y: -jnp.expm1(-y)),
+    'softsign': Unitwise(jax.nn.soft_sign, lambda y: jnp.square(1 - jnp.abs(y))),
+    'tanh': Unitwise(jnp.tanh, lambda y: 1 - y * y),
 }
-
-
-def _with_slope(activation, z):
-    """(f(z), f'(z)) of a unitwise f."""
-    return jax.jvp(activation, (z,), (jnp.ones_like(z),))
 
 
 @dataclass(frozen=True)
@@ -63,14 +61,15 @@ class SimpleStep:
 
     def step(self, linear, extra, states):
         (h,) = states
-        return (self.activation(linear(0, h)),)
+        h = self.activation(linear(0, h))
+        return (h,), h
 
 
 class SimpleUnits(SimpleStep):
     """SimpleStep with a unitwise activation."""
 
-    def slopes(self, zs, extra, states):
-        return _with_slope(self.activation, zs[0])[1], states
+    def slopes(self, kept, states):
+        return self.activation.slope(kept), states
 
     def pull(self, back, slope, d_states):
         dz = d_states[0] * slope
@@ -87,13 +86,14 @@ class LSTMStep:
     def gates(self, z):
         i, f, g, o = jnp.split(z, 4, axis=-1)
         s, t = self.recurrent_activation, self.activation
-        return s(i), s(f), t(g), s(o)
+        return jnp.concatenate([s(i), s(f), t(g), s(o)], axis=-1)
 
     def step(self, linear, extra, states):
         h, c = states
-        i, f, g, o = self.gates(linear(0, h))
+        y = self.gates(linear(0, h))
+        i, f, g, o = jnp.split(y, 4, axis=-1)
         c = f * c + i * g
-        return o * self.activation(c), c
+        return (o * self.activation(c), c), y
 
 
 class LSTMUnits(LSTMStep):
@@ -103,23 +103,20 @@ class LSTMUnits(LSTMStep):
         # Both activations over the whole row, then a choice by column: XLA's CPU loops compile an activation of a slice
         # to scalar code, of a whole row to vector code.
         candidate = np.repeat([False, False, True, False], z.shape[-1] // 4)
-        return jnp.split(jnp.where(candidate, self.activation(z), self.recurrent_activation(z)), 4, axis=-1)
+        return jnp.where(candidate, self.activation(z), self.recurrent_activation(z))
 
-    def slopes(self, zs, extra, states):
+    def slopes(self, kept, states):
         h, c = states
-        i, f, g, o = jnp.split(zs[0], 4, axis=-1)
-        i, i_ = _with_slope(self.recurrent_activation, i)
-        f, f_ = _with_slope(self.recurrent_activation, f)
-        g, g_ = _with_slope(self.activation, g)
-        o, o_ = _with_slope(self.recurrent_activation, o)
-        t, t_ = _with_slope(self.activation, f * c + i * g)
-        return (jnp.concatenate([g * i_, c * f_, i * g_, t * o_], axis=-1), o * t_, f), (h,)
+        s_, t_ = self.recurrent_activation.slope, self.activation.slope
+        i, f, g, o = jnp.split(kept, 4, axis=-1)
+        t = self.activation(f * c + i * g)
+        return (g * s_(i), c * s_(f), i * t_(g), t * s_(o), o * t_(t), f), (h,)
 
     def pull(self, back, slopes, d_states):
-        gates, output, forget = slopes
+        i, f, g, o, output, forget = slopes
         dh, dc = d_states
         dc = dc + dh * output
-        dz = gates * jnp.concatenate([dc, dc, dc, dh], axis=-1)
+        dz = jnp.concatenate([dc * i, dc * f, dc * g, dh * o], axis=-1)
         return (back(0, dz), dc * forget), (dz,), None
 
 
@@ -132,20 +129,20 @@ class GRUStep:
 
     def step(self, linear, extra, states):
         (h,) = states
-        z, r = jnp.split(self.recurrent_activation(linear(0, h)), 2, axis=-1)
+        zr = self.recurrent_activation(linear(0, h))
+        z, r = jnp.split(zr, 2, axis=-1)
         g = self.activation(linear(1, r * h))
-        return (z * h + (1 - z) * g,)
+        return (z * h + (1 - z) * g,), (zr, g)
 
 
 class GRUUnits(GRUStep):
     """GRUStep with unitwise activations."""
 
-    def slopes(self, zs, extra, states):
-        (h,) = states
-        s, s_ = _with_slope(self.recurrent_activation, zs[0])
-        (z, r), (z_, r_) = jnp.split(s, 2, axis=-1), jnp.split(s_, 2, axis=-1)
-        g, g_ = _with_slope(self.activation, zs[1])
-        return ((h - g) * z_, h * r_, (1 - z) * g_, z, r), (h, r * h)
+    def slopes(self, kept, states):
+        (h,), (zr, g) = states, kept
+        s_, t_ = self.recurrent_activation.slope, self.activation.slope
+        z, r = jnp.split(zr, 2, axis=-1)
+        return ((h - g) * s_(z), h * s_(r), (1 - z) * t_(g), z, r), (h, r * h)
 
     def pull(self, back, slopes, d_states):
         update, reset, candidate, z, r = slopes
@@ -172,9 +169,10 @@ class GRUResetAfterStep:
     def step(self, linear, extra, states):
         (h,) = states
         inner, n = linear(0, h), h.shape[-1]
-        z, r = jnp.split(self.gates((extra + inner)[..., : 2 * n]), 2, axis=-1)
+        zr = self.gates((extra + inner)[..., : 2 * n])
+        z, r = jnp.split(zr, 2, axis=-1)
         g = self.activation(extra[..., 2 * n :] + r * inner[..., 2 * n :])
-        return (z * h + (1 - z) * g,)
+        return (z * h + (1 - z) * g,), (zr, g, inner[..., 2 * n :])
 
 
 class GRUResetAfterUnits(GRUResetAfterStep):
@@ -184,20 +182,16 @@ class GRUResetAfterUnits(GRUResetAfterStep):
         # kept apart from what follows: fused with it, XLA:CPU compiles it to scalar code
         return lax.optimization_barrier(self.recurrent_activation(zr))
 
-    def slopes(self, zs, extra, states):
-        (h,) = states
-        inner, n = zs[0], h.shape[-1]
-        s, s_ = _with_slope(self.recurrent_activation, (extra + inner)[..., : 2 * n])
-        (z, r), (z_, r_) = jnp.split(s, 2, axis=-1), jnp.split(s_, 2, axis=-1)
-        inner = inner[..., 2 * n :]
-        g, g_ = _with_slope(self.activation, extra[..., 2 * n :] + r * inner)
-        candidate = (1 - z) * g_
-        return (jnp.concatenate([(h - g) * z_, candidate * inner * r_], axis=-1), candidate, z, r), (h,)
+    def slopes(self, kept, states):
+        (h,), (zr, g, inner) = states, kept
+        s_, t_ = self.recurrent_activation.slope, self.activation.slope
+        z, r = jnp.split(zr, 2, axis=-1)
+        candidate = (1 - z) * t_(g)
+        return ((h - g) * s_(z), candidate * inner * s_(r), candidate, z, r), (h,)
 
     def pull(self, back, slopes, d_states):
-        gates, candidate, z, r = slopes
+        update, reset, candidate, z, r = slopes
         (dh,) = d_states
-        dzr = gates * jnp.concatenate([dh, dh], axis=-1)
-        dg = dh * candidate
-        inner = jnp.concatenate([dzr, dg * r], axis=-1)
-        return (dh * z + back(0, inner),), (inner,), jnp.concatenate([dzr, dg], axis=-1)
+        dz, dr, dg = dh * update, dh * reset, dh * candidate
+        inner = jnp.concatenate([dz, dr, dg * r], axis=-1)
+        return (dh * z + back(0, inner),), (inner,), jnp.concatenate([dz, dr, dg], axis=-1)

@@ -135,30 +135,22 @@ def _collect(model, frames, boxes, edges, show_shapes, show_layer_names, expand_
         else:
             shapes = (_shape(layer, 'input_shape'), _shape(layer, 'output_shape')) if show_shapes else None
             boxes.append(Box(str(id(layer)), _title(layer, show_layer_names), shapes, frames))
-    for layer in layers:
-        targets = _ends(layer, 'inputs', expand_nested)
-        for node in _nodes(model, layer):
-            for inbound in node.inbound_layers:
+    here = {id(layer) for layer in layers}
+    for node in model._nodes:  # a shared layer has calls elsewhere, too
+        targets = _ends(node.outbound_layer, 'inputs', expand_nested)
+        for inbound in node.inbound_layers:
+            if id(inbound) in here:  # what lies before the model's inputs is not part of it
                 for source in _ends(inbound, 'outputs', expand_nested):
                     edges.update(dict.fromkeys((source, target) for target in targets))
 
 
 def _layers(model):
     """All layers of the model; `Sequential.layers` leaves out the input layer, `_layers` does not."""
-    return list(getattr(model, '_layers', model.layers))
+    return list(model._layers or model.layers)
 
 
 def _is_model(layer):
     return hasattr(layer, 'layers') and hasattr(layer, 'outputs')
-
-
-def _nodes(model, layer):
-    """The layer's calls that belong to this model: a shared layer has others elsewhere."""
-    keys = getattr(model, '_network_nodes', None)
-    if keys is not None:
-        return [node for i, node in enumerate(layer._inbound_nodes) if f'{layer.name}_ib-{i}' in keys]
-    here = {id(other) for other in _layers(model)}
-    return [node for node in layer._inbound_nodes if all(id(other) in here for other in node.inbound_layers)]
 
 
 def _ends(layer, side, expand_nested):

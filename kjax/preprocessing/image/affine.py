@@ -16,11 +16,15 @@ def transform_matrix_offset_center(matrix, x, y):
     return centered(np.asarray(matrix, dtype="float64"), x, y)
 
 
+# The products below are BLAS's, taken in the order of keras_preprocessing: on an edge of the image the last bit decides
+# on which side a position lies.
+
+
 def centered(matrices, height, width):
     """shift(c) @ matrices @ shift(-c), c = (height / 2 + 0.5, width / 2 + 0.5); matrices of shape (..., 3, 3)."""
-    center = (float(height) / 2 + 0.5, float(width) / 2 + 0.5)
-    there = np.array([[1, 0, center[0]], [0, 1, center[1]], [0, 0, 1]])
-    back = np.array([[1, 0, -center[0]], [0, 1, -center[1]], [0, 0, 1]])
+    row, column = float(height) / 2 + 0.5, float(width) / 2 + 0.5
+    there = np.array([[1, 0, row], [0, 1, column], [0, 0, 1]])
+    back = np.array([[1, 0, -row], [0, 1, -column], [0, 0, 1]])
     return there @ matrices @ back
 
 
@@ -33,17 +37,14 @@ def affine_matrices(theta, tx, ty, shear, zx, zy):
         zx, zy: zoom factors along rows and columns.
     """
     theta, shear = np.deg2rad(theta), np.deg2rad(shear)
-    cos, sin = np.cos(theta), np.sin(theta)
-    zero, one = np.zeros_like(cos), np.ones_like(cos)
-    rotation = _stack([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
-    shift = _stack([[one, zero, tx + zero], [zero, one, ty + zero], [zero, zero, one]])
-    slant = _stack([[one, -np.sin(shear), zero], [zero, np.cos(shear), zero], [zero, zero, one]])
-    zoom = _stack([[zx + zero, zero, zero], [zero, zy + zero, zero], [zero, zero, one]])
+    rotation, shift, slant, zoom = (np.tile(np.eye(3), (len(theta), 1, 1)) for _ in range(4))
+    rotation[:, 0, 0] = rotation[:, 1, 1] = np.cos(theta)
+    rotation[:, 1, 0] = np.sin(theta)
+    rotation[:, 0, 1] = -rotation[:, 1, 0]
+    shift[:, 0, 2], shift[:, 1, 2] = tx, ty
+    slant[:, 0, 1], slant[:, 1, 1] = -np.sin(shear), np.cos(shear)
+    zoom[:, 0, 0], zoom[:, 1, 1] = zx, zy
     return rotation @ shift @ slant @ zoom
-
-
-def _stack(rows):
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def apply_affine_transform(
@@ -99,7 +100,8 @@ def warp(images, matrices, fill_mode, cval, order, flip_rows=None, flip_columns=
         exact = images if dtype in (np.float32, np.float64) else images.astype(_arithmetic_type(dtype))
         out = sampling.sample(exact, linear, offsets, fill_mode, cval, flip_rows, flip_columns)
         return out if out.dtype == dtype else _round_to(out, dtype)
-    out = np.stack([_spline(image, *at, fill_mode, cval, order) for image, *at in zip(images, linear, offsets)])
+    each = zip(images, linear, offsets, strict=True)
+    out = np.stack([_spline(image, matrix, offset, fill_mode, cval, order) for image, matrix, offset in each])
     return flip_each(out, flip_rows, flip_columns)
 
 

@@ -110,21 +110,15 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
     if x.shape[2] not in (1, 3, 4):
         raise ValueError(f"array_to_img: x must have 1, 3 or 4 channels, received {x.shape[2]} (shape {x.shape})")
     if scale and x.size:
-        x = scale_to_bytes(x)
+        x = x - np.min(x)
+        largest = np.max(x)
+        if largest != 0:
+            x /= largest
+        x *= 255
     if x.shape[2] == 1 and x.size and x.max() > 255:
         return image_module.fromarray(x[:, :, 0].astype("int32"))
     x = to_bytes(x)
     return image_module.fromarray(x[:, :, 0] if x.shape[2] == 1 else x)
-
-
-def scale_to_bytes(x):
-    """(x - min) / max(x - min) * 255, of the whole array."""
-    x = x - np.min(x)
-    largest = np.max(x)
-    if largest != 0:
-        x /= largest
-    x *= 255
-    return x
 
 
 def to_bytes(x):

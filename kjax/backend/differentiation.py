@@ -1,4 +1,5 @@
 """Gradients of recorded tensors."""
+
 from __future__ import annotations
 
 import jax

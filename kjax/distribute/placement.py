@@ -1,0 +1,48 @@
+"""Placement: where state and batches live on one or many devices."""
+from __future__ import annotations
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+__all__ = ["Placement"]
+
+
+class Placement:
+    """State on every device, batches cut along their first axis over the devices of a mesh.
+
+    Args:
+        mesh: one-dimensional Mesh with the axis 'data'.
+    """
+
+    def __init__(self, mesh: Mesh):
+        if mesh.axis_names != ("data",):
+            raise ValueError(f"a data-parallel mesh has the one axis 'data'; got axes {mesh.axis_names}.")
+        self.mesh = mesh
+        self.replicated = NamedSharding(mesh, PartitionSpec())
+
+    @property
+    def size(self) -> int:
+        """How many parts a batch is cut into."""
+        return self.mesh.size
+
+    def padded(self, batch_size: int) -> int:
+        """The next multiple of the number of devices."""
+        return -(-batch_size // self.size) * self.size
+
+    def state(self, value):
+        """An array on every device; no copy where it is there already."""
+        if isinstance(value, jax.Array) and value.sharding == self.replicated:
+            return value
+        return jax.device_put(np.asarray(value) if not isinstance(value, jax.Array) else value, self.replicated)
+
+    def batch(self, tree, axis=0):
+        """Arrays cut along `axis`; those it does not divide go to every device whole."""
+
+        def place(x):
+            if x.shape[axis] % self.size:
+                return jax.device_put(x, self.replicated)
+            spec = PartitionSpec(*([None] * axis), "data")
+            return jax.device_put(x, NamedSharding(self.mesh, spec))
+
+        return jax.tree.map(place, tree)

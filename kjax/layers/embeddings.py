@@ -1,0 +1,94 @@
+"""Embedding: integers to vectors."""
+from __future__ import annotations
+
+from kjax import backend as K
+from kjax import constraints, initializers, regularizers
+from kjax.engine.base_layer import Layer, to_list
+from kjax.layers.core import positive
+from kjax.nn import embedding
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Layer):
+    """Row x of a table, for every integer x.
+
+    Input shape: (batch, ...) of integers 0 <= x < input_dim. Output shape: (batch, ..., output_dim).
+    Weights: embeddings (input_dim, output_dim).
+
+    Args:
+        input_dim: int >= 1, number of rows.
+        output_dim: int >= 1, length of a row.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint, activity_regularizer: of the table, the output.
+        mask_zero: whether 0 marks padding, to be masked.
+        input_length: length of the sequences, needed before Flatten; int or tuple.
+
+    Differs: an index out of range gives the nearest row on accelerators and in programs; TensorFlow on a CPU raises.
+    """
+
+    def __init__(
+        self,
+        input_dim,
+        output_dim,
+        embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        activity_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        input_length=None,
+        **kwargs,
+    ):
+        if "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
+            kwargs["input_shape"] = tuple(to_list(input_length)) if input_length else (None,)
+        super().__init__(**kwargs)
+        self.input_dim = positive(input_dim, "input_dim", self.name)
+        self.output_dim = positive(output_dim, "output_dim", self.name)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.input_length = input_length
+
+    def build(self, input_shape):
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+        self.built = True
+
+    def compute_mask(self, inputs, mask=None):
+        return K.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape):
+        if self.input_length is None:
+            return (*input_shape, self.output_dim)
+        lengths = to_list(self.input_length)
+        if len(lengths) != len(input_shape) - 1:
+            raise ValueError(f"{self.name}: input_length is {self.input_length}, but received input has shape {tuple(input_shape)}.")
+        sizes = []
+        for want, got in zip(lengths, input_shape[1:], strict=True):
+            if want is not None and got is not None and want != got:
+                raise ValueError(f"{self.name}: input_length is {self.input_length}, but received input has shape {tuple(input_shape)}.")
+            sizes.append(got if want is None else want)
+        return (input_shape[0], *sizes, self.output_dim)
+
+    def call(self, inputs):
+        return self.apply_module(embedding.Embedding(self.input_dim, self.output_dim), inputs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+            "mask_zero": self.mask_zero,
+            "input_length": self.input_length,
+        }
