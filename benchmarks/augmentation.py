@@ -1,4 +1,4 @@
-"""The CIFAR-10 augmentation (rotation 10, shifts 0.2, flip) in images per second: kjax beside keras_preprocessing 1.1.2.
+"""The CIFAR-10 augmentation (rotation 10, shifts 0.2, flip): images per second beside keras_preprocessing 1.1.2.
 
     python benchmarks/augmentation.py [--genuine PYTHON] [--rounds N] [--images N] [--workers N] [--json FILE]
 

@@ -172,7 +172,7 @@ def _call_transposed(x, kernel, output_shape, rank, strides, padding, data_forma
     one_of(padding, ("valid", "same"), "padding", where)
     settings = _settings(rank, strides, padding, data_format, dilation_rate, where)
     if len(output_shape) != rank + 2:
-        raise ValueError(f"{where}: output_shape must have {rank + 2} sizes, batch and channels too; got {output_shape!r}.")
+        raise ValueError(f"{where}: output_shape must have {rank + 2} sizes, as x has; got {output_shape!r}.")
     size = output_shape[2:] if settings[2] == "channels_first" else output_shape[1:-1]
     return _transposed(x, kernel, tuple(size), settings, where)
 

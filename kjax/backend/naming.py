@@ -1,24 +1,14 @@
 """Names: scopes, counters per prefix."""
-
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import Counter
 
-from kjax.graph import unique_name
+from kjax.graph import names, unique_name
 
 __all__ = ["get_uid", "name_scope", "reset_uids", "scoped_name"]
 
 _uids: Counter[str] = Counter()
-
-
-class _Scopes(threading.local):
-    def __init__(self):
-        self.stack: list[str] = []
-
-
-_scopes = _Scopes()
 
 
 def get_uid(prefix=""):
@@ -38,20 +28,17 @@ def reset_uids():
 
 @contextlib.contextmanager
 def name_scope(name):
-    """Within this scope, variables and placeholders are called 'name/...'.
+    """Within this scope, variables and named placeholders are called 'name/...'.
 
     Args:
         name: str; scopes nest: 'outer/inner/...'.
     """
     if not isinstance(name, str):
         raise TypeError(f"name_scope: name must be a str; got {type(name).__name__}.")
-    _scopes.stack.append(name.strip("/"))
-    try:
-        yield "/".join(_scopes.stack) + "/"
-    finally:
-        _scopes.stack.pop()
+    with names.name_scope(name):
+        yield name
 
 
 def scoped_name(name: str) -> str:
     """`name` inside of the present scopes, with '_1', '_2' ... where it has been given before."""
-    return unique_name("/".join([*_scopes.stack, name]))
+    return unique_name(names.scoped(name))

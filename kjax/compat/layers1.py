@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 from kjax import activations, constraints, initializers, regularizers
@@ -419,6 +420,19 @@ class BatchNormalizationByInput(BatchNormalization):
 
     def get_config(self):
         return {**super().get_config(), "mode": self.mode}
+
+
+def accept_modes(cls: type) -> None:
+    """Let `BatchNormalization(mode=1)` and `(mode=2)` give the layer that Keras 1 meant."""
+    if "__new__" in vars(cls):
+        return
+
+    @functools.wraps(cls.__init__)
+    def __new__(kind, *args, **kwargs):
+        by_input = kind is cls and kwargs.get("mode") in (1, 2)
+        return object.__new__(BatchNormalizationByInput if by_input else kind)
+
+    cls.__new__ = __new__
 
 
 def AtrousConvolution1D(*args, **kwargs):

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 from kjax.compat.calls import CALLS, METHODS
 from kjax.compat.convert import Interface, convert, converting
-from kjax.compat.names import ATTRIBUTES, METHOD_NAMES, MODULE_CLASSES, NAMES
+from kjax.compat.layers1 import accept_modes
+from kjax.compat.merge1 import accept_merge_first
+from kjax.compat.names import ATTRIBUTES, METHOD_NAMES, MODULE_CLASSES, NAMES, REGISTRIES
 from kjax.compat.positions import adapted_initializers, read_positions
 from kjax.compat.rules import INTERFACES, LAYERS
 
@@ -72,9 +74,11 @@ def apply() -> list[str]:
         _add_names(module, names, missing)
     for target, names in ATTRIBUTES.items():
         _add_attributes(target, names, missing)
-    base_layer = _module("engine.base_layer", missing)
-    if base_layer is not None:
-        accept_keras1_methods(base_layer.Layer)
+    for target, names in REGISTRIES.items():
+        _get(target).update({name: _get(found) for name, found in names.items()})
+    accept_keras1_methods(_get("engine.base_layer:Layer"))
+    accept_merge_first(_get("engine.sequential:Sequential"))
+    accept_modes(layers.BatchNormalization)
     return missing
 
 
@@ -115,10 +119,12 @@ def _subclasses(cls: type):
 
 
 def _module(name: str, missing: list[str]):
-    full = f"{PACKAGE}.{name}" if name else PACKAGE
-    if full not in sys.modules and importlib.util.find_spec(full) is None:
-        missing.append(name)
-        return None
+    full = PACKAGE
+    for part in filter(None, name.split(".")):
+        full = f"{full}.{part}"
+        if full not in sys.modules and importlib.util.find_spec(full) is None:
+            missing.append(name)
+            return None
     return importlib.import_module(full)
 
 

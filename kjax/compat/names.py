@@ -159,3 +159,15 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
 
 # methods of layers that users override: Keras 1's name -> Keras 2's
 METHOD_NAMES: dict[str, str] = {"get_output_shape_for": "compute_output_shape"}
+
+# tables of names that configs and `compile` may use: 'module:table' -> name -> object
+REGISTRIES: dict[str, dict[str, str]] = {
+    "engine.registry:layer_classes": {
+        **_CONV,
+        **_DENSE,
+        **_LEARNED,
+        "BatchNormalizationByInput": "compat.layers1:BatchNormalizationByInput",
+        "Merge": "compat.merge1:Merge",
+    },
+    "metrics:_REGISTRY": _METRICS,
+}

@@ -8,7 +8,8 @@ from kjax.graph import KerasTensor, Variable
 
 __all__ = [
     "check_lengths",
-    "check_targets",
+    "check_shape",
+    "check_target",
     "cut",
     "sample_weights",
     "standardize",
@@ -43,7 +44,7 @@ def _as_array(x, name, what):
     return array
 
 
-def standardize(data, names, shapes, dtypes, what, check_batch=True) -> list:
+def standardize(data, names, shapes, dtypes, what) -> list:
     """A list of arrays, one per name.
 
     Args:
@@ -78,14 +79,14 @@ def standardize(data, names, shapes, dtypes, what, check_batch=True) -> list:
             f"of shapes {[np.shape(a) for a in arrays[:5]]}."
         )
     result = []
-    for name, shape, dtype, x in zip(names, shapes, dtypes, arrays, strict=True):
+    for name, shape, dtype, x in zip(names, shapes or [None] * len(names), dtypes, arrays, strict=True):
         x = _as_array(x, name, what)
         if len(x.shape) == 1:
             x = np.asarray(x).reshape(-1, 1)
         if len(x.shape) == 0:
             raise ValueError(f"Error when checking {what}: expected {name} to be an array with a batch axis; got the scalar {x!r}.")
         if shape is not None:
-            _check_shape(x, name, shape, what, check_batch)
+            check_shape(x, name, shape, what)
         result.append(_cast(x, dtype))
     return result
 
@@ -105,14 +106,13 @@ def _cast(x, dtype):
     return x
 
 
-def _check_shape(x, name, shape, what, check_batch):
+def check_shape(x, name, shape, what):
+    """Raises a ValueError unless x has this shape, batch axis and unknown sizes apart."""
     if len(x.shape) != len(shape):
         raise ValueError(
             f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array with shape {tuple(x.shape)}"
         )
     for i, (got, want) in enumerate(zip(x.shape, shape, strict=True)):
-        if i == 0 and not check_batch:
-            continue
         if want is not None and got != want and i > 0:
             raise ValueError(
                 f"Error when checking {what}: expected {name} to have shape {tuple(shape[1:])} but got array with shape "
@@ -152,29 +152,33 @@ def check_lengths(inputs, targets, weights) -> int:
     return size
 
 
-def check_targets(targets, objectives, outputs) -> None:
+def check_target(y, loss, name, shape) -> None:
     """Refuses targets that a loss cannot take.
+
+    Args:
+        y: the targets of one output.
+        loss: the loss's name.
+        name, shape: of the output.
 
     Raises:
         ValueError: one-hot losses fed with labels, labels out of range or NaN for sparse losses.
     """
-    for y, objective, name, shape in zip(targets, objectives, outputs[0], outputs[1], strict=True):
-        if objective == "categorical_crossentropy" and y.shape[-1] == 1:
+    if loss == "categorical_crossentropy" and y.shape[-1] == 1 and shape[-1] != 1:
+        raise ValueError(
+            f"You are passing a target array of shape {tuple(y.shape)} for output {name!r} of shape {shape} while using as "
+            "loss `categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of shape (samples, "
+            "classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
+            "`sparse_categorical_crossentropy`, which expects integer targets."
+        )
+    if loss == "sparse_categorical_crossentropy" and isinstance(y, np.ndarray) and shape[-1] is not None:
+        low, high = y.min(initial=0), y.max(initial=0)
+        if np.isnan(low) or np.isnan(high):
+            raise ValueError(f"the integer targets of output {name!r} hold NaN; labels from 0 to {shape[-1] - 1} are required.")
+        if low < 0 or high >= shape[-1]:
             raise ValueError(
-                f"You are passing a target array of shape {tuple(y.shape)} for output {name!r} while using as loss "
-                "`categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of shape (samples, "
-                "classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
-                "`sparse_categorical_crossentropy`, which expects integer targets."
+                f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to {shape[-1] - 1} are "
+                "required (one per class of the output)."
             )
-        if objective == "sparse_categorical_crossentropy" and isinstance(y, np.ndarray) and shape[-1] is not None:
-            low, high = y.min(), y.max()
-            if np.isnan(low) or np.isnan(high):
-                raise ValueError(f"the integer targets of output {name!r} hold NaN; labels from 0 to {shape[-1] - 1} are required.")
-            if low < 0 or high >= shape[-1]:
-                raise ValueError(
-                    f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to {shape[-1] - 1} are "
-                    "required (one per class of the output)."
-                )
 
 
 def sample_weights(given, class_weight, targets, names, modes) -> list:

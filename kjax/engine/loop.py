@@ -200,20 +200,18 @@ def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> li
         pad = _bucket(size, batch_size, model._placement) if executor.rowwise else None
         order = np.arange(size)
         if pad is None or pad == size:
-            batch, rows = (feed.data, feed.weights), None
+            batch = (feed.data, feed.weights)
         else:
-            batch, rows = feed.batch(order, pad)
-        _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
+            batch, _ = feed.batch(order, pad)
+        _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
         return [np.array(y)[:size] if y.shape[0] != size else np.array(y) for y in outputs]
     order = np.resize(np.arange(feed.size), size)
     pad = padding(model, executor, size, batch_size)
     parts: list = []
     for number, start in enumerate(range(0, size, batch_size)):
         index = order[start : start + batch_size]
-        batch, rows = feed.batch(index, pad)
-        if pad and rows is None:
-            rows = np.ones((pad,), "float32")
-        _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
+        batch, _ = feed.batch(index, pad)  # rows that only pad are cut off again; nothing else depends on them
+        _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
         parts.append((outputs, len(index)))
         if on_batch is not None:
             on_batch(start + len(index), number + 1)

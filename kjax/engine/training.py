@@ -229,7 +229,7 @@ class Model(FlaxBridge, Persistence, Network):
 
     # ------------------------------------------------------------ data
 
-    def _standardize_x(self, x, check_batch=True):
+    def _standardize_x(self, x):
         if not self.built:
             self._build_from(x)
         return data_room.standardize(
@@ -266,11 +266,12 @@ class Model(FlaxBridge, Persistence, Network):
         fed = [o for o in self._objectives if o.feed]
         names = [o.name for o in fed]
         shapes = [o.target.shape if self._has_known_targets(o) else None for o in fed]
-        targets = data_room.standardize(y, names, shapes, [o.target.dtype for o in fed], "target")
+        targets = data_room.standardize(y, names, None, [o.target.dtype for o in fed], "target")
         outputs = dict(zip(self.output_names, self.outputs, strict=True))
-        data_room.check_targets(
-            targets, [loss_name(o.loss) for o in fed], (names, [tuple(outputs[n].shape) for n in names])
-        )
+        for target, o, shape in zip(targets, fed, shapes, strict=True):
+            data_room.check_target(target, loss_name(o.loss), o.name, tuple(outputs[o.name].shape))
+            if shape is not None:
+                data_room.check_shape(target, o.name, shape, "target")
         return targets
 
     @staticmethod

@@ -39,6 +39,7 @@ class ConvBase(Layer):
     """
 
     kernel_names: tuple[str, ...] = ("kernel",)
+    counts_filters = True
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class ConvBase(Layer):
     ):
         super().__init__(**kwargs)
         self.rank = rank
-        self.filters = None if filters is None else positive_int(filters, "filters", self.name)
+        self.filters = positive_int(filters, "filters", self.name) if self.counts_filters else None
         self.kernel_size = sizes(kernel_size, rank, "kernel_size", self.name)
         self.padding = read_padding(padding, rank, self.name)
         self.data_format = K.normalize_data_format(data_format)

@@ -26,13 +26,6 @@ ABSENT_MODULES = {
 }
 
 
-@pytest.fixture
-def as_keras():
-    kjax.install_as_keras()
-    yield
-    aliases.uninstall_as_keras()
-
-
 def forget(prefix):
     for name in [n for n in sys.modules if n == prefix or n.startswith(prefix + ".")]:
         del sys.modules[name]
@@ -128,7 +121,7 @@ def test_threads_get_the_same_modules(as_keras):
         forget("kjax.engine.topology")
         barrier, found = threading.Barrier(8), []
 
-        def work(i):
+        def work(i, barrier=barrier, found=found):
             barrier.wait()
             module = importlib.import_module(paths[i % len(paths)])
             found.append((module, len(dir(module)) > 20))
