@@ -15,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-# -------------------------------------------------- rules for ties, as TensorFlow has them
+# -------------------------------------------------- gradients at ties and corners, as TensorFlow has them
 
 
 @jax.custom_jvp
@@ -42,6 +42,17 @@ def _minimum_jvp(primals, tangents):
     return _minimum(x, y), jnp.where(x <= y, dx, dy)
 
 
+@jax.custom_jvp
+def _abs(x):
+    return jnp.abs(x)
+
+
+@_abs.defjvp
+def _abs_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _abs(x), jnp.sign(x) * dx
+
+
 def _floats(x, y):
     """Both in their common type, and whether it is one that has gradients."""
     x, y = as_array(x), as_array(y)
@@ -60,8 +71,9 @@ def square(x):
 
 @tensor_op(rowwise=True)
 def abs(x):
-    """|x|."""
-    return jnp.abs(as_array(x))
+    """|x|; the gradient at 0 is 0."""
+    x = as_array(x)
+    return _abs(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
 
 
 @tensor_op(rowwise=True)

@@ -84,6 +84,10 @@ class TensorBoard(Callback):
         if self.embeddings_freq:
             _write_projector_config(self.log_dir, self._embedding_layers(), self.embeddings_metadata)
 
+    def on_train_begin(self, logs=None):
+        if self.histogram_freq and not self.validation_data:
+            raise ValueError("If printing histograms, validation_data must be provided, and cannot be a generator.")
+
     def on_batch_end(self, batch, logs=None):
         if self.update_freq == "epoch":
             return
@@ -95,8 +99,6 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.histogram_freq and epoch % self.histogram_freq == 0:
-            if not self.validation_data:
-                raise ValueError("If printing histograms, validation_data must be provided, and cannot be a generator.")
             self._write_histograms(epoch)
         if self.embeddings_freq and epoch % self.embeddings_freq == 0:
             self._write_embeddings()

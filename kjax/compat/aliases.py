@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from types import ModuleType
 
-from kjax.compat.paths import MODULES, Alias, Namespace
+from kjax.compat.paths import MODULES, Absent, Alias, Namespace
 
 PACKAGE = "kjax"
 KERAS = "keras"
@@ -69,6 +69,23 @@ class NamespaceLoader(importlib.abc.Loader):
         vars(module).update(names)
 
 
+class AbsentLoader(importlib.abc.Loader):
+    """Loads nothing: says why there is nothing.
+
+    Args:
+        row: with the reason.
+    """
+
+    def __init__(self, row: Absent):
+        self.row = row
+
+    def create_module(self, spec):
+        raise ImportError(f"{spec.name} cannot be imported: {self.row.reason}.", name=spec.name)
+
+    def exec_module(self, module):
+        """Never reached."""
+
+
 class LegacyFinder(importlib.abc.MetaPathFinder):
     """Finds the module paths of older Keras versions inside kjax."""
 
@@ -79,6 +96,8 @@ class LegacyFinder(importlib.abc.MetaPathFinder):
             return None
         if isinstance(row, Alias):
             return alias_spec(fullname, f"{PACKAGE}.{row.target}")
+        if isinstance(row, Absent):
+            return importlib.machinery.ModuleSpec(fullname, AbsentLoader(row), origin="kjax.compat.paths")
         return importlib.machinery.ModuleSpec(
             fullname, NamespaceLoader(row), origin="kjax.compat.paths", is_package=row.package
         )

@@ -35,6 +35,19 @@ class Namespace:
                 yield source, name, found_as or name
 
 
+@dataclass(frozen=True)
+class Absent:
+    """The path is of a Keras version, but kjax has nothing of the kind.
+
+    Attributes:
+        reason: what the ImportError says.
+    """
+
+    reason: str
+
+
+_ONE_BACKEND = Absent("kjax has one backend, JAX: import keras.backend instead")
+_MUSIC_TAGGER = Absent("the music tagger of Keras 1 is gone, and so are its weights")
 _TENSOR_NAMES = "get_uid is_keras_tensor reset_uids"
 _SETTINGS = (
     "cast_to_floatx epsilon floatx image_data_format image_dim_ordering normalize_data_format set_epsilon set_floatx "
@@ -43,8 +56,11 @@ _SETTINGS = (
 _HELPERS = "batch_shuffle check_array_length_consistency iter_sequence_infinite make_batches weighted_masked_objective"
 
 # path (without `kjax.`) -> what is there; a file of kjax at the path itself comes first
-MODULES: dict[str, Alias | Namespace] = {
+MODULES: dict[str, Alias | Namespace | Absent] = {
+    "applications.audio_conv_utils": _MUSIC_TAGGER,
     "applications.mobilenetv2": Alias("applications.mobilenet_v2"),
+    "applications.music_tagger_crnn": _MUSIC_TAGGER,
+    "backend.cntk_backend": _ONE_BACKEND,
     "backend.common": Namespace(
         "The settings of the backend.",
         {
@@ -54,7 +70,9 @@ MODULES: dict[str, Alias | Namespace] = {
         },
     ),
     "backend.load_backend": Alias("backend"),
+    "backend.numpy_backend": _ONE_BACKEND,
     "backend.tensorflow_backend": Alias("backend"),
+    "backend.theano_backend": _ONE_BACKEND,
     "callbacks.callbacks": Alias("callbacks"),
     "callbacks.tensorboard_v1": Alias("callbacks"),
     "callbacks.tensorboard_v2": Alias("callbacks"),

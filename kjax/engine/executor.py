@@ -125,8 +125,8 @@ class Executor:
         constants = (self.constants, self.constraint_constants)
         with uninterrupted():
             state, logs = self._counted(
-                lambda: train_step(
-                    self.spec, self._state(placement), fixed, constants, rates, batch, rows, key, np.uint32(count % 2**32)
+                lambda: train_step(self.spec)(
+                    self._state(placement), fixed, constants, rates, batch, rows, key, _number(key, count)
                 )
             )
             self._take(state)
@@ -138,9 +138,9 @@ class Executor:
         constants = (self.constants, self.constraint_constants)
         with uninterrupted():
             state, logs = self._counted(
-                lambda: train_chunk(
-                    self.spec, self._state(placement), logs, fixed, constants, rates, batches, rows, key,
-                    np.uint32(count % 2**32), np.int32(start), np.int32(stop),
+                lambda: train_chunk(self.spec)(
+                    self._state(placement), logs, fixed, constants, rates, batches, rows, key, _number(key, count),
+                    np.int32(start), np.int32(stop),
                 )
             )
             self._take(state)
@@ -150,16 +150,27 @@ class Executor:
         """A step without gradient; returns (logs, outputs)."""
         if placement is not None:
             batch, rows = placement.batch((batch, rows))
-        updated, fixed = self._values(self.updated, placement), self._values(self.fixed, placement)
+        step, fixed = forward_step(self.spec, training), self._values(self.fixed, placement)
+        number = _number(key, count)
+        if not self.updated:
+            before = traces.count
+            _, logs, outputs = step([], fixed, self.constants, batch, rows, key, number)
+            if traces.count != before and self.on_trace is not None:
+                self.on_trace(traces.count - before)
+            return logs, outputs
+        updated = self._values(self.updated, placement)
         with uninterrupted():
             values, logs, outputs = self._counted(
-                lambda: forward_step(
-                    self.spec, training, updated, fixed, self.constants, batch, rows, key, np.uint32(count % 2**32)
-                )
+                lambda: step(updated, fixed, self.constants, batch, rows, key, number)
             )
             for v, value in zip(self.updated, values, strict=True):
                 v.replace(value)
         return logs, outputs
+
+
+def _number(key, count):
+    """The number of a step for its random key, None where nothing is random."""
+    return None if key is None else np.uint32(count % 2**32)
 
 
 def _as_tensor(value):

@@ -119,46 +119,64 @@ def _train(spec, state, fixed, constants, rates, batch, rows, key):
     return State(values[: spec.params], values[spec.params :], slots), logs
 
 
-@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
-def train_step(spec, state, fixed, constants, rates, batch, rows, key, count):
-    """One step on one batch: (new state, logs (n,))."""
-    traces.count += 1
-    key = None if key is None else jax.random.fold_in(key, count)
-    return _train(spec, state, fixed, constants, rates, batch, rows, key)
-
-
-@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
-def train_chunk(spec, state, logs, fixed, constants, rates, batches, rows, key, count, start, stop):
-    """Steps `start` to `stop` on batches stacked along a leading axis, in one dispatch.
-
-    Args:
-        logs: (steps, n) array that the steps' logs are written to.
-        batches: (data, weights), every array (steps, batch, ...); a weight may be None.
-        rows: None or (steps, batch).
+@functools.lru_cache(maxsize=256)
+def train_step(spec):
+    """The compiled training step of a spec; equal specs share it.
 
     Returns:
-        (new state, logs).
+        function (state, fixed, constants, rates, batch, rows, key, count) -> (new state, logs (n,)).
     """
-    traces.count += 1
 
-    def body(i, carry):
-        state, logs = carry
-        batch = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, i, keepdims=False), batches)
-        mask = None if rows is None else rows[i]
-        step_key = None if key is None else jax.random.fold_in(key, count + i.astype(jnp.uint32))
-        state, new = _train(spec, state, fixed, constants, rates, batch, mask, step_key)
-        return state, jax.lax.dynamic_update_index_in_dim(logs, new, i, 0)
+    def step(state, fixed, constants, rates, batch, rows, key, count):
+        traces.count += 1
+        key = None if key is None else jax.random.fold_in(key, count)
+        return _train(spec, state, fixed, constants, rates, batch, rows, key)
 
-    return jax.lax.fori_loop(start, stop, body, (state, logs))
+    return jax.jit(step, donate_argnums=0)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
-def forward_step(spec, training, updated, fixed, constants, batch, rows, key, count):
-    """A step without gradient (test, predict): (new values of updated variables, logs, outputs)."""
-    traces.count += 1
-    inputs = _inputs(spec, batch, rows)
-    key = None if key is None else jax.random.fold_in(key, count)
-    results = spec.program(inputs, [*updated, *fixed], constants, Context(training, key, rows))
-    values = _new_values(spec, results[spec.logs + spec.outputs :], list(updated))
-    logs = [jnp.mean(jnp.asarray(r).astype(jnp.float32)) for r in results[: spec.logs]]
-    return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]
+@functools.lru_cache(maxsize=256)
+def train_chunk(spec):
+    """The compiled loop over steps `start` to `stop` on batches stacked along a leading axis, one dispatch.
+
+    Returns:
+        function (state, logs (steps, n), fixed, constants, rates, batches, rows, key, count, start, stop) -> (new state,
+        logs with the rows of these steps written). Every array of `batches` = (data, weights) is (steps, batch, ...), a
+        weight may be None; `rows` is None or (steps, batch).
+    """
+
+    def chunk(state, logs, fixed, constants, rates, batches, rows, key, count, start, stop):
+        traces.count += 1
+
+        def body(i, carry):
+            state, logs = carry
+            batch = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, i, keepdims=False), batches)
+            mask = None if rows is None else rows[i]
+            step_key = None if key is None else jax.random.fold_in(key, count + i.astype(jnp.uint32))
+            state, new = _train(spec, state, fixed, constants, rates, batch, mask, step_key)
+            return state, jax.lax.dynamic_update_index_in_dim(logs, new, i, 0)
+
+        return jax.lax.fori_loop(start, stop, body, (state, logs))
+
+    return jax.jit(chunk, donate_argnums=0)
+
+
+@functools.lru_cache(maxsize=256)
+def forward_step(spec, training=False):
+    """The compiled step without gradient (test, predict) of a spec; equal specs share it.
+
+    Returns:
+        function (updated, fixed, constants, batch, rows, key, count) -> (new values of the updated variables, logs,
+        outputs).
+    """
+
+    def step(updated, fixed, constants, batch, rows, key, count):
+        traces.count += 1
+        inputs = _inputs(spec, batch, rows)
+        key = None if key is None else jax.random.fold_in(key, count)
+        results = spec.program(inputs, [*updated, *fixed], constants, Context(training, key, rows))
+        values = _new_values(spec, results[spec.logs + spec.outputs :], list(updated))
+        logs = [jnp.mean(jnp.asarray(r).astype(jnp.float32)) for r in results[: spec.logs]]
+        return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]
+
+    return jax.jit(step, donate_argnums=0)

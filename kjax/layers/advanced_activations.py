@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer, to_list
 from kjax.layers.fields import read_fields, write_fields
 from kjax.nn import activation
@@ -14,7 +15,7 @@ def _number(value, argument, layer):
     """A number in floatx's precision as a Python float, which is what Keras keeps in configs."""
     if isinstance(value, bool) or not np.isscalar(value) or isinstance(value, str):
         raise TypeError(f"Layer {layer}: the `{argument}` argument must be a number; got {value!r}.")
-    return float(np.float32(value))
+    return float(K.cast_to_floatx(value))
 
 
 class _Activation(Layer):

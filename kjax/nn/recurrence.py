@@ -12,8 +12,11 @@ where `linear(k, x)` is its k-th product `x W_k` plus the k-th projected input o
 (no activation that mixes units) may also give its derivative in closed form, which takes the activations out of the reverse scan;
 `kept` is what it wants to find again there:
 
-    slopes(kept, states) -> (slopes, factors)      on all steps at once: what `pull` multiplies with; the x of each product
-    pull(back, slopes, d_states) -> (d_states before, dzs, d_extra)       one step; `back(k, dz)` is dz W_k^T
+    slopes(kept, states) -> (slopes, factors)        on all steps at once: what `pull` multiplies with; the x of each product
+    pull(back, slopes, d_states) -> (d_states before, emitted)        on one step; `back(k, dz)` is dz W_k^T
+    spread(emitted, slopes) -> (dzs, d_extras)      on all steps at once
+
+`kept` and `emitted` are tuples of arrays; the first `emits` ones of `kept` have the shapes of `emitted`, which replace them.
 
 A cell without these is differentiated step by step, with its products replayed instead of computed again.
 """
@@ -137,22 +140,28 @@ def _reverse_closed(cell, back, unroll, before, kept, mask, d_sequence, d_last):
     """Reverse loop of a cell with `slopes` and `pull`: nothing but products and multiplications inside."""
     slopes, factors = cell.slopes(kept, before)
 
-    def body(d_states, xs):
-        slope, m, d_out = xs
+    def body(carry, xs):
+        d_states, written = carry
+        t, slope, m, d_out = xs
         if d_out is not None:
             d_states = (d_states[0] + d_out, *d_states[1:])
         if m is None:
-            d_before, dzs, d_extra = cell.pull(back, slope, d_states)
+            d_before, emitted = cell.pull(back, slope, d_states)
         else:
             # pull is linear: what a masked step sends back is zero, and its states' gradient passes through
             passed = [jnp.where(_over(m, d), 0, d) for d in d_states]
             counted = tuple(jnp.where(_over(m, d), d, 0) for d in d_states)
-            d_before, dzs, d_extra = cell.pull(back, slope, counted)
+            d_before, emitted = cell.pull(back, slope, counted)
             d_before = tuple(d + p for d, p in zip(d_before, passed, strict=True))
-        return d_before, (dzs, d_extra)
+        written = tuple(lax.dynamic_update_index_in_dim(w, e, t, 0) for w, e in zip(written, emitted, strict=True))
+        return (d_before, written), None
 
-    d_first, (dzs, d_extras) = lax.scan(body, d_last, (slopes, mask, d_sequence), reverse=True, unroll=unroll)
-    return d_first, dzs, d_extras, factors
+    # Written over what the forward pass kept: the slopes are all that is still needed of it, and a fresh array
+    # would have to be filled with zeros first.
+    steps = jnp.arange(before[0].shape[0])
+    xs = (steps, slopes, mask, d_sequence)
+    (d_first, emitted), _ = lax.scan(body, (d_last, kept[: cell.emits]), xs, reverse=True, unroll=unroll)
+    return d_first, *cell.spread(emitted, slopes), factors
 
 
 def _reverse_generic(cell, product, transposed, unroll, before, kept, extras, mask, d_sequence, d_last):

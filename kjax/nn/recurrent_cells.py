@@ -62,18 +62,23 @@ class SimpleStep:
     def step(self, linear, extra, states):
         (h,) = states
         h = self.activation(linear(0, h))
-        return (h,), h
+        return (h,), (h,)
 
 
 class SimpleUnits(SimpleStep):
     """SimpleStep with a unitwise activation."""
 
+    emits = 1
+
     def slopes(self, kept, states):
-        return self.activation.slope(kept), states
+        return self.activation.slope(kept[0]), states
 
     def pull(self, back, slope, d_states):
         dz = d_states[0] * slope
-        return (back(0, dz),), (dz,), None
+        return (back(0, dz),), (dz,)
+
+    def spread(self, emitted, slopes):
+        return emitted, None
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,13 @@ class LSTMStep:
         y = self.gates(linear(0, h))
         i, f, g, o = jnp.split(y, 4, axis=-1)
         c = f * c + i * g
-        return (o * self.activation(c), c), y
+        return (o * self.activation(c), c), (y,)
 
 
 class LSTMUnits(LSTMStep):
     """LSTMStep with unitwise activations."""
+
+    emits = 1
 
     def gates(self, z):
         # Both activations over the whole row, then a choice by column: XLA's CPU loops compile an activation of a slice
@@ -108,7 +115,7 @@ class LSTMUnits(LSTMStep):
     def slopes(self, kept, states):
         h, c = states
         s_, t_ = self.recurrent_activation.slope, self.activation.slope
-        i, f, g, o = jnp.split(kept, 4, axis=-1)
+        i, f, g, o = jnp.split(kept[0], 4, axis=-1)
         t = self.activation(f * c + i * g)
         return (g * s_(i), c * s_(f), i * t_(g), t * s_(o), o * t_(t), f), (h,)
 
@@ -117,7 +124,10 @@ class LSTMUnits(LSTMStep):
         dh, dc = d_states
         dc = dc + dh * output
         dz = jnp.concatenate([dc * i, dc * f, dc * g, dh * o], axis=-1)
-        return (back(0, dz), dc * forget), (dz,), None
+        return (back(0, dz), dc * forget), (dz,)
+
+    def spread(self, emitted, slopes):
+        return emitted, None
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,8 @@ class GRUStep:
 class GRUUnits(GRUStep):
     """GRUStep with unitwise activations."""
 
+    emits = 2
+
     def slopes(self, kept, states):
         (h,), (zr, g) = states, kept
         s_, t_ = self.recurrent_activation.slope, self.activation.slope
@@ -150,7 +162,10 @@ class GRUUnits(GRUStep):
         dg = dh * candidate
         drh = back(1, dg)
         dzr = jnp.concatenate([dh * update, drh * reset], axis=-1)
-        return (dh * z + drh * r + back(0, dzr),), (dzr, dg), None
+        return (dh * z + drh * r + back(0, dzr),), (dzr, dg)
+
+    def spread(self, emitted, slopes):
+        return emitted, None
 
 
 @dataclass(frozen=True)
@@ -178,6 +193,8 @@ class GRUResetAfterStep:
 class GRUResetAfterUnits(GRUResetAfterStep):
     """GRUResetAfterStep with unitwise activations."""
 
+    emits = 2
+
     def gates(self, zr):
         # kept apart from what follows: fused with it, XLA:CPU compiles it to scalar code
         return lax.optimization_barrier(self.recurrent_activation(zr))
@@ -194,4 +211,8 @@ class GRUResetAfterUnits(GRUResetAfterStep):
         (dh,) = d_states
         dz, dr, dg = dh * update, dh * reset, dh * candidate
         inner = jnp.concatenate([dz, dr, dg * r], axis=-1)
-        return (dh * z + back(0, inner),), (inner,), jnp.concatenate([dz, dr, dg], axis=-1)
+        return (dh * z + back(0, inner),), (jnp.concatenate([dz, dr], axis=-1), dg)
+
+    def spread(self, emitted, slopes):
+        (dzr, dg), r = emitted, slopes[-1]
+        return (jnp.concatenate([dzr, dg * r], axis=-1),), jnp.concatenate([dzr, dg], axis=-1)

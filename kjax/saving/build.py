@@ -4,16 +4,67 @@ from __future__ import annotations
 from kjax.engine.registry import deserialize_layer, layer_classes
 from kjax.saving.bounded import check_tree, parse_json, parse_yaml
 from kjax.saving.errors import UnsafeModelError
+from kjax.saving.gate import MAX_BYTES
+from kjax.saving.keras1 import Keras1Reader, looks_like_keras1
+from kjax.saving.keras2 import Keras2Reader
+from kjax.saving.notes import Notes
+from kjax.saving.placeholder import replace_stored_code
+from kjax.saving.producer import TODAY, Producer, parse_producer
+from kjax.saving.tf_keras import TfKerasReader
+from kjax.utils.generic_utils import get_custom_objects
 
-__all__ = ["build_model", "check_size", "model_from_config", "model_from_json", "model_from_yaml"]
+__all__ = ["build_from_file", "check_size", "model_class", "model_from_config", "model_from_json", "model_from_yaml"]
 
 
-def build_model(config, custom_objects=None, where="config"):
-    """The model of {'class_name': ..., 'config': ...} in today's words."""
-    check_tree(config, where)
+def build_from_file(config, producer, custom_objects, notes, names=(), image_dim_ordering=None):
+    """The model that a producer's config describes, and the functions that are missing in it.
+
+    Args:
+        config: plain data {'class_name', 'config'}.
+        producer: Producer.
+        custom_objects: dict or None.
+        notes: Notes.
+        names: of the file's layers in order.
+        image_dim_ordering: for Keras 1 configs that do not say it.
+
+    Returns:
+        (model, list of Placeholders).
+    """
+    check_tree(config, notes.where)
     if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
-        raise ValueError(f"{where}: a dict with 'class_name' and 'config' was required; got {str(config)[:200]!r}.")
-    return deserialize_layer(config, custom_objects)
+        raise ValueError(f"{notes.where}: a dict with 'class_name' and 'config' was required; got {str(config)[:200]!r}.")
+    custom = {**get_custom_objects(), **(custom_objects or {})}
+    for name in custom:
+        if name in layer_classes:
+            notes(f"the caller's own {name} is used instead of the layer of that name")
+    if producer.generation == "keras1":
+        reader = Keras1Reader(notes, custom, names, image_dim_ordering)
+    else:
+        reader = (TfKerasReader if producer.generation == "tf" else Keras2Reader)(notes, custom, names)
+    today, missing = replace_stored_code(reader.model(config), custom_objects, notes)
+    model = deserialize_layer(today, custom_objects)
+    if not isinstance(model, layer_classes["Model"]):
+        raise ValueError(f"{notes.where}: a model was required; the config describes a {type(model).__name__}.")
+    model._imported_from = producer
+    return model, missing
+
+
+def _producer_of_config(config) -> Producer:
+    """Who wrote a config that came without a file."""
+    version = config.get("keras_version") if isinstance(config, dict) else None
+    if isinstance(version, str):
+        return parse_producer(version, config.get("backend"), "keras_version")
+    if looks_like_keras1(config):
+        return Producer((1,), False, None)
+    if _mentions(config, ("registered_name", "time_major", "groups", "ragged")) or config.get("class_name") == "Functional":
+        return Producer((2, 4), True, "tensorflow")
+    return TODAY
+
+
+def _mentions(value, keys) -> bool:
+    if isinstance(value, dict):
+        return any(k in value for k in keys) or any(_mentions(v, keys) for v in value.values())
+    return isinstance(value, list) and any(_mentions(v, keys) for v in value)
 
 
 def check_size(model, max_bytes, where):
@@ -45,7 +96,13 @@ def model_from_config(config, custom_objects=None):
         raise TypeError(
             "`model_from_config` expects a dictionary, not a list. Maybe you meant to use `Sequential.from_config(config)`?"
         )
-    return build_model(config, custom_objects)
+    if not isinstance(config, dict):
+        raise TypeError(f"`model_from_config` expects a dictionary; got {type(config).__name__}.")
+    notes = Notes("config")
+    check_tree(config, notes.where)
+    model, _ = build_from_file(config, _producer_of_config(config), custom_objects, notes)
+    check_size(model, MAX_BYTES, notes.where)
+    return model
 
 
 def model_from_json(json_string, custom_objects=None):

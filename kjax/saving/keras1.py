@@ -121,6 +121,8 @@ class Keras1Reader(ConfigReader):
             self.notes(f"{config.get('name')}: input_dim follows from the layer before")
         if mode:
             result["mode"] = mode
+        if today == "SimpleRNN":
+            result.pop("implementation", None)
         return result
 
     def _ordering_of(self, config, name) -> str:

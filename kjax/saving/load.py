@@ -2,85 +2,181 @@
 from __future__ import annotations
 
 import warnings
+from typing import NamedTuple
 
 from kjax.saving.bounded import parse_json
-from kjax.saving.build import build_model, check_size
-from kjax.saving.errors import CorruptFileError
+from kjax.saving.build import build_from_file, check_size
+from kjax.saving.compile_config import compile_arguments
+from kjax.saving.convert import Conversion
+from kjax.saving.errors import ModelFileError
 from kjax.saving.gate import MAX_BYTES, open_gate
+from kjax.saving.match import assign, plan_by_name, plan_layers, plan_values
+from kjax.saving.notes import Notes
+from kjax.saving.optimizer_state import restore_optimizer
+from kjax.saving.producer import Producer, parse_producer, producer_of
 from kjax.saving.weight_file import stored_layers
 
-__all__ = ["load_model", "load_weights"]
+__all__ = ["ModelFile", "load_model", "load_weights", "read_model_file"]
 
 
-def load_model(filepath, custom_objects=None, compile=True, safe_mode=True, max_bytes=MAX_BYTES):
-    """The model in a file."""
+class ModelFile(NamedTuple):
+    """A model file before anything is built.
+
+    Attributes:
+        gate: its root.
+        producer: who wrote it.
+        config: the parsed model config, None in a file of weights alone.
+        training: the parsed training configuration or None.
+        stored: StoredLayers.
+    """
+
+    gate: object
+    producer: Producer
+    config: object
+    training: object
+    stored: list
+
+
+def read_model_file(gate, producer=None) -> ModelFile:
+    """What the file says of itself; no array is read.
+
+    Args:
+        producer: e.g. '1.2.2-theano', for files that do not tell.
+
+    Raises:
+        ValueError: when neither the file nor the caller tells the producer.
+    """
+    inner = gate.group("model_weights") if not gate.has_texts("layer_names") and gate.has("model_weights") else gate
+    config, training = (_json(gate, name) for name in ("model_config", "training_config"))
+    stored = stored_layers(inner)
+    names = [n for s in stored for n in s.weights]
+    found = parse_producer(producer) if producer is not None else producer_of(gate, inner, names=names)
+    if found is None:
+        raise ValueError(
+            f"{gate.where}: the file does not say which Keras wrote it. Pass producer=, e.g. producer='2.2.4-tensorflow' or '1.2.2-theano'."
+        )
+    return ModelFile(gate, found, config, training, stored)
+
+
+def _json(gate, name):
+    text = gate.text(name)
+    return None if text is None else parse_json(text, f"{gate.where}@{name}")
+
+
+def load_model(
+    filepath,
+    custom_objects=None,
+    compile=True,
+    safe_mode=True,
+    max_bytes=MAX_BYTES,
+    producer=None,
+    image_dim_ordering=None,
+):
+    """The model in a file of Keras 1.0 to 2.15, ready to predict and, when it was saved compiled, to go on training.
+
+    Args:
+        filepath: path, bytes, binary file object, or open h5py file or group.
+        custom_objects: dict of the user's own: class, function and loss names, and for a Lambda also the layer's name.
+        compile: whether to restore loss, metrics and the optimizer with its state.
+        safe_mode: True. Code in a file is never run; there is no way to switch that off.
+        max_bytes: the most bytes that weights may take; None for no bound.
+        producer: e.g. '1.2.2-theano', for files that do not say who wrote them.
+        image_dim_ordering: 'th' or 'tf', for Keras 1 files that do not say it.
+
+    Raises:
+        CorruptFileError, UnsafeModelError: when the file is damaged or asks for what no model needs.
+        ValueError: when something in it is unknown here, with what to pass.
+    """
     with open_gate(filepath, max_bytes) as gate:
-        text = gate.text("model_config")
-        if text is None:
-            raise ValueError(f"{gate.where}: No model found in config file; it may hold weights only: use load_weights.")
-        model = build_model(parse_json(text, gate.where + "@model_config"), custom_objects, gate.where)
+        notes = Notes(gate.where)
+        file = read_model_file(gate, producer)
+        if file.config is None:
+            raise ValueError(
+                f"{gate.where}: No model found in config file: it holds weights only. Build the model and use load_weights."
+            )
+        notes(f"written by {file.producer}")
+        names = [s.name for s in file.stored]
+        model, missing = build_from_file(file.config, file.producer, custom_objects, notes, names, image_dim_ordering)
         check_size(model, max_bytes, gate.where)
-        _assign(_by_order(model, stored_layers(gate.group("model_weights")), gate.where))
-        training = gate.text("training_config")
-        if compile and training is not None:
-            _compile(model, parse_json(training, gate.where + "@training_config"), custom_objects)
-            if gate.has("optimizer_weights"):
-                group = gate.group("optimizer_weights")
-                names = group.texts("weight_names")
-                model._make_slots(model._collected_trainable_weights)
-                model.optimizer.set_weights([group.read(n, group.header(n).shape) for n in names])
-        elif compile:
-            warnings.warn("No training configuration found in save file: the model was *not* compiled. Compile it manually.", stacklevel=2)
+        conversion = Conversion(file.producer, notes, image_dim_ordering, same_config=True)
+        try:
+            plans = plan_layers(model.layers, file.stored, gate.where, names_decide=True)
+            assign(plan_values(plans, conversion))
+        except ModelFileError:
+            raise
+        except ValueError as error:
+            if missing:
+                raise ValueError(f"{error}\nThe shapes behind these layers are not known without their functions: "
+                                 + " ".join(p.message() for p in missing)) from None
+            raise
+        if compile:
+            _compile(model, file, plans, custom_objects, conversion)
     return model
 
 
-def _compile(model, training, custom_objects):
-    from kjax import optimizers
-
-    optimizer = optimizers.deserialize(training["optimizer_config"], custom_objects)
-    custom = custom_objects or {}
-
-    def named(v):
-        if isinstance(v, list):
-            return [named(x) for x in v]
-        if isinstance(v, dict):
-            return {k: named(x) for k, x in v.items()}
-        return custom.get(v, v) if isinstance(v, str) else v
-
-    model.compile(
-        optimizer,
-        loss=named(training["loss"]),
-        metrics=named(training.get("metrics")),
-        loss_weights=training.get("loss_weights"),
-        sample_weight_mode=training.get("sample_weight_mode"),
-        weighted_metrics=named(training.get("weighted_metrics")),
-    )
-
-
-def _by_order(model, stored, where):
-    layers = [layer for layer in model.layers if layer.weights]
-    groups = [g for g in stored if g.weights]
-    if len(layers) != len(groups):
-        raise ValueError(f"{where}: a file of {len(groups)} layers with weights for a model of {len(layers)}.")
-    pairs = []
-    for layer, group in zip(layers, groups, strict=True):
-        shapes = [tuple(w.shape) for w in layer.weights]
-        if shapes != group.shapes:
-            raise CorruptFileError(group.gate.where, f"layer {layer.name} has weights of shapes {shapes}; the file has {group.shapes}.")
-        pairs += list(zip(layer.weights, group.arrays(), strict=True))
-    return pairs
+def _compile(model, file, plans, custom_objects, conversion):
+    """Compiles the model as the file says, state included, or leaves it uncompiled with one warning."""
+    where = file.gate.where
+    if file.training is None:
+        warnings.warn(
+            "No training configuration found in save file: the model was *not* compiled. Compile it manually.", UserWarning, stacklevel=3
+        )
+        return
+    try:
+        optimizer, arguments = compile_arguments(file.training, file.producer, custom_objects, where)
+        if file.gate.has("optimizer_weights"):
+            group = file.gate.group("optimizer_weights")
+            if group.has_texts("weight_names"):
+                restore_optimizer(optimizer, model, plans, group, conversion)
+                conversion.notes(f"optimizer {type(optimizer).__name__} continues with its state")
+        model.compile(optimizer, **arguments)
+    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+        warnings.warn(
+            f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: {error} Compile it manually.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
-def _assign(pairs):
-    for w, value in pairs:
-        w.assign(value.astype(w.dtype))
+def load_weights(
+    model,
+    filepath,
+    by_name=False,
+    skip_mismatch=False,
+    reshape=False,
+    producer=None,
+    image_dim_ordering=None,
+    max_bytes=MAX_BYTES,
+):
+    """Reads weights into a model.
 
+    Args:
+        filepath: as for `load_model`; a file of weights alone or of a whole model.
+        by_name: match layers by name instead of by order; layers the file does not have are left alone.
+        skip_mismatch: with `by_name`, leave layers alone whose arrays do not fit, with a warning.
+        reshape: reshape arrays of equal size.
+        producer, image_dim_ordering, max_bytes: as for `load_model`.
 
-def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=False):
-    """Reads weights from an HDF5 file."""
-    with open_gate(filepath) as gate:
-        inner = gate.group("model_weights") if not gate.has_texts("layer_names") and gate.has("model_weights") else gate
-        stored = stored_layers(inner)
+    Raises:
+        ValueError: when the file does not fit, with both sides; nothing is changed then.
+    """
+    if skip_mismatch and not by_name:
+        raise ValueError("When calling model.load_weights, skip_mismatch can only be set to True when by_name is True.")
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name} has no weights yet: load_weights needs its input shape. Call `build(input_shape)` or give the first "
+            "layer an `input_shape`."
+        )
+    with open_gate(filepath, max_bytes) as gate:
+        notes = Notes(gate.where)
+        file = read_model_file(gate, producer)
+        origin = getattr(model, "_imported_from", None)
+        conversion = Conversion(
+            file.producer, notes, image_dim_ordering, reshape, origin is not None and origin.generation == file.producer.generation == "keras1"
+        )
         if by_name:
-            raise NotImplementedError("load_weights(by_name=True) is being written.")
-        _assign(_by_order(model, stored, gate.where))
+            assign(plan_by_name(model.layers, file.stored, gate.where, conversion, skip_mismatch))
+        else:
+            assign(plan_values(plan_layers(model.layers, file.stored, gate.where), conversion))
+    for line in notes.skipped:
+        warnings.warn(f"Skipping loading of weights: {line}", UserWarning, stacklevel=2)

@@ -18,6 +18,7 @@ class Notes:
     def __init__(self, where):
         self.where = where
         self.lines: list[str] = []
+        self.skipped: list[str] = []
 
     def __call__(self, line):
         if line not in self.lines:

@@ -20,6 +20,7 @@ from kjax.utils.generic_utils import (
 )
 from kjax.utils.io_utils import HDF5Matrix, h5dict
 from kjax.utils.np_utils import normalize, to_categorical
+from kjax.utils.seeding import set_random_seed
 
 # public name -> module that has it; the modules' own names are public, too
 _ON_DEMAND = {
@@ -53,6 +54,7 @@ __all__ = [
     "normalize",
     "np_utils",
     "serialize_keras_object",
+    "set_random_seed",
     "to_categorical",
     *_ON_DEMAND,
 ]

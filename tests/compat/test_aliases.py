@@ -15,15 +15,9 @@ import pytest
 import kjax
 from kjax.compat import aliases, legacy
 from kjax.compat.names import NAMES
-from kjax.compat.paths import MODULES, Alias
+from kjax.compat.paths import MODULES, Absent, Alias, Namespace
 
 FACTS = json.loads((Path(__file__).parents[1] / "data" / "keras1_names.json").read_text())["modules"]
-
-# what kjax does not have, and why: docs/compatibility.md says it to users
-ABSENT_MODULES = {
-    "keras.applications.audio_conv_utils": "of the music tagger",
-    "keras.applications.music_tagger_crnn": "its weights are not to be had any more",
-}
 
 
 def forget(prefix):
@@ -72,8 +66,6 @@ def test_missing_module_is_reported_under_the_name_that_was_asked_for(as_keras):
 
 
 def test_error_in_a_row_names_both_ends(monkeypatch):
-    from kjax.compat.paths import Namespace
-
     monkeypatch.setitem(MODULES, "engine.broken", Namespace("Broken.", {"losses": "no_such_loss"}))
     with pytest.raises(ImportError, match=r"kjax\.engine\.broken\.no_such_loss stands for kjax\.losses\.no_such_loss"):
         importlib.import_module("kjax.engine.broken")
@@ -161,7 +153,7 @@ def test_tensorflow_is_left_alone(as_keras):
 # ---------------------------------------------------------------- the tables
 
 
-@pytest.mark.parametrize("path", [p for p in FACTS if p not in ABSENT_MODULES])
+@pytest.mark.parametrize("path", [p for p in FACTS if not isinstance(MODULES.get(p[len("keras.") :]), Absent)])
 def test_names_of_a_module(as_keras, path):
     module = importlib.import_module(path)
     missing = [name for name in FACTS[path] if not hasattr(module, name)]
@@ -170,12 +162,19 @@ def test_names_of_a_module(as_keras, path):
 
 @pytest.mark.parametrize("path", MODULES)
 def test_row_is_needed_and_works(path):
-    module = importlib.import_module(f"kjax.{path}")
+    row = MODULES[path]
     folder = Path(kjax.__file__).parent.joinpath(*path.split("."))
     assert not folder.is_dir() and not folder.with_suffix(".py").exists(), "the row hides behind a file of kjax"
-    if not isinstance(MODULES[path], Alias):
+    if isinstance(row, Absent):
+        with pytest.raises(ImportError, match=f"kjax.{path} cannot be imported: {row.reason}"):
+            importlib.import_module(f"kjax.{path}")
+        return
+    module = importlib.import_module(f"kjax.{path}")
+    if isinstance(row, Alias):
+        assert module is importlib.import_module(f"kjax.{row.target}")
+    else:
         assert module.__name__ == f"kjax.{path}"
-        assert set(module.__all__) == {name for _, name, _ in MODULES[path].entries()}
+        assert set(module.__all__) == {name for _, name, _ in row.entries()}
 
 
 def test_no_row_of_the_tables_finds_nothing():
