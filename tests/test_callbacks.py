@@ -4,6 +4,9 @@ import csv
 import http.server
 import json
 import threading
+import time
+import urllib.parse
+import urllib.request
 
 import numpy as np
 import pytest
@@ -265,7 +268,7 @@ def test_remote_monitor_posts_to_a_server(server, as_json):
     monitor = attach(callbacks.RemoteMonitor(root, "/here", headers={"X-Run": "7"}, send_as_json=as_json))
     monitor.on_epoch_end(2, {"loss": np.float32(0.5), "many": np.arange(2)})
     [(path, headers, body)] = server.received
-    text = body if as_json else __import__("urllib.parse").parse.parse_qs(body)["data"][0]
+    text = body if as_json else urllib.parse.parse_qs(body)["data"][0]
     assert path == "/here" and headers["X-Run"] == "7"
     assert json.loads(text) == {"epoch": 2, "loss": 0.5, "many": [0, 1]}
 
@@ -336,6 +339,7 @@ def test_tensorboard_log_is_read_back(tmp_path):
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     model = make_model()
     board = callbacks.TensorBoard(str(tmp_path), histogram_freq=1, write_grads=True, write_images=True, batch_size=8)
+    board.validation_data = [X, Y, None]
     history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[board], validation_data=(X, Y)).history
     reader = event_accumulator.EventAccumulator(str(tmp_path), size_guidance={"images": 0})
     reader.Reload()
@@ -346,6 +350,22 @@ def test_tensorboard_log_is_read_back(tmp_path):
     assert sum(reader.Histograms("hidden_out")[0].histogram_value.bucket) == 60
     assert "hidden/kernel_0/image" in tags["images"]
     assert [node.name for node in reader.Graph().node] and tags["graph"]
+
+
+@pytest.mark.slow
+def test_real_tensorboard_answers_with_the_scalars(tmp_path):
+    program = pytest.importorskip("tensorboard.program")
+    history = make_model().fit(X, Y, epochs=3, verbose=0, callbacks=[callbacks.TensorBoard(str(tmp_path))]).history
+    board = program.TensorBoard()
+    board.configure(argv=[None, "--logdir", str(tmp_path), "--port", "0", "--load_fast", "false"])
+    address, tags, deadline = board.launch(), {}, time.monotonic() + 30
+    while not tags and time.monotonic() < deadline:
+        with urllib.request.urlopen(address + "data/plugin/scalars/tags") as answer:
+            tags = json.load(answer)
+    assert set(tags["."]) == set(history)
+    with urllib.request.urlopen(address + "data/plugin/scalars/scalars?run=.&tag=loss") as answer:
+        points = json.load(answer)
+    np.testing.assert_allclose([value for _, _, value in points], history["loss"], rtol=1e-6)
 
 
 def test_tensorboard_counts_samples(tmp_path):

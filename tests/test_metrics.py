@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import kjax as keras
 from kjax import backend as K
 from kjax import metrics
 from kjax.graph import KerasTensor, build_program
@@ -199,3 +200,50 @@ def test_binary_accuracy_threshold():
 def test_errors_name_the_argument(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_compiled_stateful_metrics_equal_those_of_all_predictions():
+    x = np.random.RandomState(0).normal(size=(50, 4)).astype("float32")
+    y = (x[:, :1] > 0).astype("float32")
+    model = keras.models.Sequential([keras.layers.Dense(1, activation="sigmoid", input_shape=(4,))])
+    model.compile("sgd", "mse", metrics=[metrics.AUC(num_thresholds=50, name="auc"), metrics.Recall(name="recall")])
+    history = model.fit(x, y, batch_size=16, epochs=2, verbose=0, validation_data=(x, y)).history
+    assert set(history) == {p + n for p in ("", "val_") for n in ("loss", "auc", "recall")}
+    values = dict(zip(model.metrics_names, model.evaluate(x, y, batch_size=16, verbose=0), strict=True))
+    predicted = model.predict(x)
+    assert values["auc"] == pytest.approx(float(metrics.AUC(num_thresholds=50)(y, predicted)), rel=1e-5)
+    assert values["recall"] == pytest.approx(float(metrics.Recall()(y, predicted)), rel=1e-5)
+    assert history["val_auc"][-1] == pytest.approx(values["auc"], rel=1e-5)
+
+
+def test_compiled_weighted_stateful_metric():
+    x = np.random.RandomState(0).normal(size=(6, 2)).astype("float32")
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", weighted_metrics=[metrics.MeanAbsoluteError(name="mae")])
+    weights = np.arange(6.0)
+    value = model.evaluate(x, x[:, :1], sample_weight=weights, batch_size=4, verbose=0)[1]
+    error = np.abs(model.predict(x) - x[:, :1])[:, 0]
+    assert value == pytest.approx(np.average(error, weights=weights), rel=1e-5)
+
+
+def test_stateful_layer_of_keras_2_2_as_metric():
+    class Positives(keras.layers.Layer):
+        def __init__(self, name="positives", **kwargs):
+            super().__init__(name=name, **kwargs)
+            self.stateful = True
+            self.total = K.variable(value=0, dtype="float32")
+
+        def reset_states(self):
+            K.set_value(self.total, 0)
+
+        def __call__(self, y_true, y_pred):
+            count = K.sum(K.cast(y_pred > 0, "float32"))
+            before = self.total * 1.0
+            self.add_update(K.update_add(self.total, count), inputs=[y_true, y_pred])
+            return before + count
+
+    x = np.random.RandomState(0).normal(size=(20, 2)).astype("float32")
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", metrics=[Positives()])
+    for _ in range(2):
+        assert model.evaluate(x, x[:, :1], batch_size=6, verbose=0)[1] == (model.predict(x) > 0).sum()

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+import kjax as keras
 from kjax import backend as K
 from kjax import optimizers
 from kjax.graph import Variable
@@ -241,3 +242,55 @@ def test_set_weights_of_wrong_number_or_shape_changes_nothing():
     with pytest.raises(ValueError, match=r"has shape \(3,\), received an array of shape \(4,\)"):
         opt.set_weights([np.asarray(9), np.ones((2, 3)), np.ones(4)])
     assert opt.get_weights()[0] == 0
+
+
+X = np.random.RandomState(0).normal(size=(30, 4)).astype("float32")
+Y = X[:, :1] ** 2
+
+
+def fitted(optimizer, epochs=2):
+    np.random.seed(1)
+    model = keras.models.Sequential([keras.layers.Dense(3, activation="tanh", input_shape=(4,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    model.fit(X, Y, batch_size=10, epochs=epochs, verbose=0, shuffle=False)
+    return model
+
+
+def test_model_does_not_recompile_for_another_rate():
+    model = fitted(optimizers.Adam(lr=0.01))
+    compiled = model.compilations
+    before = model.get_weights()
+    K.set_value(model.optimizer.lr, 0.0)
+    model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.optimizer.lr = 0.1
+    model.fit(X, Y, batch_size=10, epochs=1, verbose=0)
+    assert model.compilations == compiled
+    assert not np.array_equal(model.get_weights()[0], before[0])
+
+
+def test_model_trains_with_a_users_symbolic_optimizer():
+    class Mine(optimizers.Optimizer):
+        def __init__(self, lr=0.1, **kwargs):
+            super().__init__(**kwargs)
+            self.lr = K.variable(lr, name="lr")
+            self.iterations = K.variable(0, dtype="int64")
+
+        def get_updates(self, loss, params):
+            self.updates = [K.update_add(self.iterations, 1)]
+            for p, g in zip(params, self.get_gradients(loss, params), strict=True):
+                self.updates.append(K.update(p, p - self.lr * g))
+            return self.updates
+
+    mine, sgd = fitted(Mine()), fitted(optimizers.SGD(lr=0.1))
+    for a, b in zip(mine.get_weights(), sgd.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    assert K.get_value(mine.optimizer.iterations) == 6
+
+
+def test_model_trains_with_optax_and_a_scheduled_rate():
+    rates = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 * (epoch + 1))
+    model = fitted(optax.inject_hyperparams(optax.sgd)(learning_rate=0.5), epochs=1)
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[rates]).history
+    np.testing.assert_allclose(history["lr"], [0.1, 0.2], rtol=1e-6)

@@ -9,6 +9,7 @@ from jax import lax
 from kjax.backend.operation import as_array, at_once, tensor_op
 from kjax.graph import Context, KerasTensor, SubGraph, Variable, build_program, resolving
 from kjax.graph.context import current_resolver
+from kjax.graph.tensor import Op
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
 
@@ -33,10 +34,11 @@ class _Direct:
 
 def _record(function, stand_ins):
     """The user's function, called once on symbolic stand-ins: (body, results, their structure)."""
+    since = next(Op._serial)
     results = function(*stand_ins)
     leaves, structure = jax.tree.flatten(results)
     leaves = [t if isinstance(t, (KerasTensor, Variable)) else as_array(t) for t in leaves]
-    body = SubGraph(stand_ins, leaves) if current_resolver() is None else _Direct(function)
+    body = SubGraph(stand_ins, leaves, since) if current_resolver() is None else _Direct(function)
     return body, leaves, structure
 
 

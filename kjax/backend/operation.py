@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.backend.config import floatx
-from kjax.graph import op, symbolic_leaves
+from kjax.graph import KerasTensor, Variable, op, symbolic_leaves
 from kjax.graph.context import current_resolver
 from kjax.graph.execute import compute
 
@@ -50,7 +50,8 @@ def as_array(x):
 
 def at_once(result, arguments):
     """`result` computed, when it was recorded from arguments that are all known; else as it is."""
-    if current_resolver() is not None or symbolic_leaves(arguments):
+    found = symbolic_leaves(arguments)
+    if current_resolver() is not None or any(isinstance(t, (KerasTensor, Variable)) for t in found):
         return result
     leaves = symbolic_leaves(result)
     values = dict(zip(map(id, leaves), compute(leaves), strict=False))

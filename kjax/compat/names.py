@@ -34,6 +34,19 @@ _METRICS = {
     name: f"compat.metrics1:{name}"
     for name in ("f1score", "fbeta_score", "fmeasure", "fscore", "matthews_correlation", "precision", "recall")
 }
+_TRAINING = (
+    "batch_shuffle",
+    "check_array_length_consistency",
+    "check_loss_and_target_compatibility",
+    "collect_metrics",
+    "make_batches",
+    "standardize_class_weights",
+    "standardize_input_data",
+    "standardize_sample_or_class_weights",
+    "standardize_sample_weights",
+    "standardize_weights",
+    "weighted_masked_objective",
+)
 
 # module (without `kjax.`) -> name -> 'module:name' of the object it stands for
 NAMES: dict[str, dict[str, str]] = {
@@ -47,7 +60,11 @@ NAMES: dict[str, dict[str, str]] = {
         "time_distributed_dense": "compat.backend1:time_distributed_dense",
     },
     "layers.core": {**_DENSE, "Merge": "compat.merge1:Merge"},
-    "layers.convolutional": _CONV,
+    "layers.convolutional": {
+        **_CONV,
+        "InputSpec": "engine.base_layer:InputSpec",
+        "Layer": "engine.base_layer:Layer",
+    },
     "layers.advanced_activations": _LEARNED,
     "layers.recurrent": {**_RECURRENT, "time_distributed_dense": "compat.backend1:time_distributed_dense"},
     "layers.convolutional_recurrent": {**_RECURRENT, **_CONV_RECURRENT},
@@ -71,12 +88,11 @@ NAMES: dict[str, dict[str, str]] = {
         "Layer": "engine.base_layer:Layer",
         "GeneratorEnqueuer": "utils.data_utils:GeneratorEnqueuer",
         "Network": "engine.network:Network",
-        "batch_shuffle": "compat.training1:batch_shuffle",
-        "check_array_length_consistency": "compat.training1:check_array_length_consistency",
+        **{name: f"compat.training1:{name}" for name in _TRAINING},
         "check_array_lengths": "compat.training1:check_array_length_consistency",
-        "make_batches": "compat.training1:make_batches",
         "slice_X": "utils.generic_utils:slice_arrays",
         "slice_arrays": "utils.generic_utils:slice_arrays",
+        "weighted_objective": "compat.training1:weighted_masked_objective",
     },
     "models": {
         "Layer": "engine.base_layer:Layer",
@@ -100,12 +116,7 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "metrics": _METRICS,
     "optimizers": {"optimizer_from_config": "optimizers:deserialize"},
-    "preprocessing.image": {
-        "apply_transform": "compat.image1:apply_transform",
-        "flip_axis": "compat.image1:flip_axis",
-        "list_pictures": "compat.image1:list_pictures",
-        "transform_matrix_offset_center": "compat.image1:transform_matrix_offset_center",
-    },
+    "preprocessing.image": {"apply_transform": "compat.image1:apply_transform"},
     "regularizers": {
         "ActivityRegularizer": "regularizers:L1L2",
         "EigenvalueRegularizer": "compat.regularizers1:EigenvalueRegularizer",
@@ -116,6 +127,7 @@ NAMES: dict[str, dict[str, str]] = {
         "activity_l2": "compat.regularizers1:activity_l2",
         "l1l2": "compat.regularizers1:l1l2",
     },
+    "utils": {"H5Dict": "utils.io_utils:H5Dict"},
     "utils.conv_utils": {"normalize_data_format": "backend.config:normalize_data_format"},
     "utils.generic_utils": {
         "get_from_module": "compat.utils1:get_from_module",

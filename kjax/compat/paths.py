@@ -53,7 +53,11 @@ _SETTINGS = (
     "cast_to_floatx epsilon floatx image_data_format image_dim_ordering normalize_data_format set_epsilon set_floatx "
     "set_image_data_format set_image_dim_ordering"
 )
-_HELPERS = "batch_shuffle check_array_length_consistency iter_sequence_infinite make_batches weighted_masked_objective"
+_HELPERS = (
+    "batch_shuffle check_array_length_consistency check_loss_and_target_compatibility collect_metrics "
+    "iter_sequence_infinite make_batches standardize_class_weights standardize_input_data "
+    "standardize_sample_or_class_weights standardize_sample_weights standardize_weights weighted_masked_objective"
+)
 
 # path (without `kjax.`) -> what is there; a file of kjax at the path itself comes first
 MODULES: dict[str, Alias | Namespace | Absent] = {

@@ -111,9 +111,7 @@ class Recurrent(Layer):
         if initial_state is None:
             initial_state = self.states if self.stateful else self._first_states(inputs)
         if len(initial_state) != len(self.states):
-            raise ValueError(
-                f"Layer {self.name} has {len(self.states)} states, not {len(initial_state)}."
-            )
+            raise ValueError(f"Layer {self.name} has {len(self.states)} states, not {len(initial_state)}.")
         steps = K.int_shape(inputs)[1]
         if self.unroll and steps is None:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Helpers that Keras keeps beside its training loops and that code in the wild imports."""
+"""Helpers that Keras keeps beside its training loops, for code that imports them; kjax itself does not use them."""
 
 from __future__ import annotations
 
@@ -60,3 +60,154 @@ def weighted_masked_objective(fn):
         return K.mean(score)
 
     return weighted
+
+
+def standardize_input_data(data, names, shapes=None, check_batch_axis=True, exception_prefix=""):
+    """A list of arrays, one for each name; vectors become columns.
+
+    Args:
+        data: array, list of arrays, dict by name, or None.
+        names: list of str.
+        shapes: list of shapes to check against; None leaves one or a size open.
+        check_batch_axis: whether the first size is checked too.
+        exception_prefix: what errors call the data.
+    """
+    if not names:
+        if data is not None and hasattr(data, "__len__") and len(data):
+            raise ValueError(f"Error when checking {exception_prefix}: no data were expected; got {_kind(data)}.")
+        return []
+    if data is None:
+        return [None for _ in names]
+    arrays = _by_name(data, names, exception_prefix)
+    arrays = [np.expand_dims(x, 1) if x is not None and np.ndim(x) == 1 else x for x in arrays]
+    for name, x, shape in zip(names, arrays, shapes or [None] * len(names), strict=True):
+        if x is None or shape is None:
+            continue
+        sizes = list(zip(np.shape(x), shape, strict=False))[0 if check_batch_axis else 1 :]
+        if len(np.shape(x)) != len(shape) or any(want is not None and have != want for have, want in sizes):
+            raise ValueError(
+                f"Error when checking {exception_prefix}: expected {name} to have shape {tuple(shape)}; "
+                f"got an array of shape {np.shape(x)}."
+            )
+    return arrays
+
+
+def standardize_sample_or_class_weights(x_weight, output_names, weight_type):
+    """A list of weights, one (or None) for each output.
+
+    Args:
+        x_weight: None, the weights of a single output, or a list or dict for several.
+        output_names: list of str.
+        weight_type: 'sample_weight' or 'class_weight', for errors.
+    """
+    if x_weight is None or len(x_weight) == 0:
+        return [None for _ in output_names]
+    if len(output_names) == 1:
+        if isinstance(x_weight, list) and len(x_weight) == 1:
+            return x_weight
+        if isinstance(x_weight, dict) and output_names[0] in x_weight:
+            return [x_weight[output_names[0]]]
+        return [x_weight]
+    if isinstance(x_weight, list) and len(x_weight) == len(output_names):
+        return x_weight
+    if isinstance(x_weight, dict):
+        return [x_weight.get(name) for name in output_names]
+    raise ValueError(
+        f"{weight_type} must be a list or a dict with weights for each of the outputs {output_names}; "
+        f"got {_kind(x_weight)}."
+    )
+
+
+def standardize_class_weights(class_weight, output_names):
+    """`standardize_sample_or_class_weights` for class weights."""
+    return standardize_sample_or_class_weights(class_weight, output_names, "class_weight")
+
+
+def standardize_sample_weights(sample_weight, output_names):
+    """`standardize_sample_or_class_weights` for sample weights."""
+    return standardize_sample_or_class_weights(sample_weight, output_names, "sample_weight")
+
+
+def standardize_weights(y, sample_weight=None, class_weight=None, sample_weight_mode=None):
+    """The weight of every sample, or of every step of every sample.
+
+    Args:
+        y: targets.
+        sample_weight: array (samples,), or (samples, steps) with mode 'temporal'; it wins over class weights.
+        class_weight: dict class -> weight; `y` holds labels or one-hot rows then.
+        sample_weight_mode: None or 'temporal'.
+    """
+    temporal = sample_weight_mode == "temporal"
+    if sample_weight_mode is not None and not temporal:
+        raise ValueError(f"sample_weight_mode must be None or temporal; got {sample_weight_mode!r}.")
+    if sample_weight is not None:
+        shape = np.shape(sample_weight)
+        if len(shape) != (2 if temporal else 1) or shape != np.shape(y)[: len(shape)]:
+            raise ValueError(
+                f"sample_weight must have shape {'(samples, steps)' if temporal else '(samples,)'} of the targets, whose "
+                f"shape is {np.shape(y)}; got {shape}."
+            )
+        return sample_weight
+    if isinstance(class_weight, dict) and not temporal:
+        labels = np.argmax(y, axis=1) if np.ndim(y) == 2 and np.shape(y)[1] > 1 else np.ravel(y)
+        unknown = set(np.unique(labels)) - set(class_weight)
+        if unknown:
+            raise ValueError(f"class_weight must have all classes of the targets; it lacks {sorted(unknown)}.")
+        return np.array([class_weight[label] for label in labels])
+    return np.ones(np.shape(y)[: 2 if temporal else 1], dtype=K.floatx())
+
+
+def check_loss_and_target_compatibility(targets, loss_fns, output_shapes):
+    """ValueError where the targets' shapes cannot be those of the losses.
+
+    Args:
+        targets: list of arrays.
+        loss_fns: list of loss functions.
+        output_shapes: list of the outputs' shapes.
+    """
+    exact = ("mean_squared_error", "binary_crossentropy", "categorical_crossentropy")
+    for y, loss, shape in zip(targets, loss_fns, output_shapes, strict=True):
+        name = getattr(loss, "__name__", None)
+        if y is None or loss is None:
+            continue
+        if name == "categorical_crossentropy" and np.shape(y)[-1] == 1:
+            raise ValueError(
+                f"categorical_crossentropy needs one-hot rows; got targets of shape {np.shape(y)}. Convert labels with "
+                "keras.utils.to_categorical, or use sparse_categorical_crossentropy."
+            )
+        pairs = zip(np.shape(y)[1:], shape[1:], strict=False)
+        if name in exact and any(want is not None and have != want for have, want in pairs):
+            raise ValueError(f"{name} needs targets of the output's shape {tuple(shape)}; got {np.shape(y)}.")
+
+
+def collect_metrics(metrics, output_names):
+    """A list of metrics for each output, from one list for all or a dict by name."""
+    if not metrics:
+        return [[] for _ in output_names]
+    if isinstance(metrics, dict):
+        found = [metrics.get(name, []) for name in output_names]
+        return [m if isinstance(m, list) else [m] for m in found]
+    if isinstance(metrics, list):
+        return [list(metrics) for _ in output_names]
+    raise TypeError(f"metrics must be a list or a dict by output name; got {metrics!r}.")
+
+
+def _by_name(data, names, prefix):
+    if isinstance(data, dict):
+        missing = [name for name in names if name not in data]
+        if missing:
+            raise ValueError(f"Error when checking {prefix}: no data for {', '.join(missing)}; got {sorted(data)}.")
+        return [data[name] for name in names]
+    if isinstance(data, (list, tuple)) and not np.isscalar(data[0] if data else 0):
+        arrays = [None if x is None else np.asarray(x) for x in data]
+    else:
+        arrays = [np.asarray(data)]
+    if len(arrays) != len(names):
+        raise ValueError(f"Error when checking {prefix}: expected {len(names)} arrays; got {_kind(data)}.")
+    return arrays
+
+
+def _kind(data):
+    if isinstance(data, (list, tuple, dict)):
+        return f"{type(data).__name__} of {len(data)}"
+    return f"{type(data).__name__} of shape {np.shape(data)}"

@@ -43,17 +43,20 @@ class SubGraph:
     Args:
         inputs: tensors whose values the operation supplies; everything that does not depend on them is captured.
         outputs: nested structure of tensors.
+        since: serial number of an Op; random operations recorded after it are evaluated inside, too (a loop's body
+            draws again in every turn).
     """
 
-    __slots__ = ("captures", "inputs", "outputs")
+    __slots__ = ("captures", "inputs", "outputs", "since")
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs, outputs, since=None):
+        self.since = since
         self.inputs = list(inputs)
         self.outputs = list(outputs)
-        self.captures = _captures(self.inputs, self.outputs)
+        self.captures = _captures(self.inputs, self.outputs, since)
 
 
-def _dependent(inputs, outputs):
+def _dependent(inputs, outputs, since):
     """Ids of the tensors between `inputs` and `outputs` that depend on an input."""
     wanted = {id(t) for t in inputs}
     state: dict[int, bool] = {}
@@ -72,16 +75,18 @@ def _dependent(inputs, outputs):
         if todo:
             stack.extend(todo)
             continue
-        state[id(t)] = any(state[id(v)] for v in leaves) or any(
-            isinstance(v, Variable) and id(v) in wanted for v in t.op.leaves
+        state[id(t)] = (
+            any(state[id(v)] for v in leaves)
+            or any(isinstance(v, Variable) and id(v) in wanted for v in t.op.leaves)
+            or (since is not None and t.op.operation.context and t.op.serial > since)
         )
         stack.pop()
     return {i for i, dependent in state.items() if dependent}
 
 
-def _captures(inputs, outputs):
+def _captures(inputs, outputs, since):
     """The tensors and variables at the border: used inside, not depending on the inputs."""
-    dependent = _dependent(inputs, outputs)
+    dependent = _dependent(inputs, outputs, since)
     given = {id(t) for t in inputs}
     border: OrderedDict[int, object] = OrderedDict()
     seen = set()

@@ -48,4 +48,4 @@ def _replaced_body(template, leaves):
         return None
     old = template.graph.captures
     changed = {a: leaves[i] for a, i in zip(old, template.captures, strict=True) if leaves[i] is not a}
-    return SubGraph(template.graph.inputs, substitute(template.graph.outputs, changed))
+    return SubGraph(template.graph.inputs, substitute(template.graph.outputs, changed), template.graph.since)

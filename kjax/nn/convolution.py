@@ -51,11 +51,14 @@ def same_type(*arrays):
 
 
 def add_bias(x, bias, data_format):
-    """x plus one number per channel, or per position and channel (bias of rank x.ndim - 1, channels last)."""
+    """x plus one number per channel, or per position and channel (bias (*spatial, channels)).
+
+    With channels first, 2.2.4 reads a bias of the second kind in the new shape without transposing it.
+    """
     if bias.ndim == 1:
         axis = channel_axis(data_format, x.ndim)
         return x + bias.reshape([-1 if a == axis else 1 for a in range(1, x.ndim)])
-    return x + (bias if data_format == "channels_last" else jnp.moveaxis(bias, -1, 0))
+    return x + (bias if data_format == "channels_last" else bias.reshape(x.shape[1:]))
 
 
 def _geometry(x, kernel, strides, padding, dilation_rate, groups=1):

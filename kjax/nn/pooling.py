@@ -7,6 +7,7 @@ import math
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kjax.nn.conv_cpu import windows
@@ -17,7 +18,8 @@ __all__ = ["AvgPool", "GlobalAvgPool", "GlobalMaxPool", "MaxPool", "avg_pool", "
 
 
 def _lowest(dtype):
-    return jnp.array(-jnp.inf if jnp.issubdtype(dtype, jnp.inexact) else jnp.iinfo(dtype).min, dtype)
+    """A NumPy scalar: `reduce_window` knows its gradient only for a literal start."""
+    return np.asarray(-np.inf if jnp.issubdtype(dtype, jnp.inexact) else np.iinfo(dtype).min, dtype)[()]
 
 
 def _pad(x, pads, value):
@@ -28,9 +30,8 @@ def _pad(x, pads, value):
 
 
 def _reduce_max(x, window, strides, pads):
-    init = -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
     return lax.reduce_window(
-        x, jnp.asarray(init, x.dtype)[()], lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0))
+        x, _lowest(x.dtype), lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0))
     )
 
 
@@ -142,7 +143,7 @@ def avg_pool(x, pool_size, strides=None, padding="valid", data_format="channels_
         x,
         cpu=lambda x: _sum_of_taps(x, window, strides, pads),
         default=lambda x: lax.reduce_window(
-            x, jnp.zeros((), x.dtype), lax.add, (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0))
+            x, np.zeros((), x.dtype)[()], lax.add, (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0))
         ),
     )
     return from_channels_last(y / _counts(x, window, strides, pads), data_format)

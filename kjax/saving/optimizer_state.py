@@ -112,7 +112,7 @@ def _feeds(plan, n, wanted) -> bool:
         return True  # joined gates: all of one kind
     short = plan.shorts[n]
     named = {w.short_name: w for w in plan.leaf.weights}
-    target = named.get(short) or plan.leaf.weights[n]
+    target = named.get(short, plan.leaf.weights[n])
     return id(target) in wanted
 
 

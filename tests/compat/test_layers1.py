@@ -236,11 +236,11 @@ def test_recurrent_base_class_defines_a_layer_by_its_step(as_keras):
 
     stateful = Sequential([Decay(2, stateful=True, batch_input_shape=(2, 4, 3))])
     stateful.set_weights([W])
-    np.testing.assert_allclose(stateful.predict(x), want[-1], rtol=1e-5, atol=1e-6)
-    second = stateful.predict(x)
+    np.testing.assert_allclose(stateful.predict(x, batch_size=2), want[-1], rtol=1e-5, atol=1e-6)
+    second = stateful.predict(x, batch_size=2)
     np.testing.assert_allclose(second, want[-1] + 0.5**4 * want[-1], rtol=1e-5, atol=1e-6)
     stateful.reset_states()
-    np.testing.assert_allclose(stateful.predict(x), want[-1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(stateful.predict(x, batch_size=2), want[-1], rtol=1e-5, atol=1e-6)
 
     sequence, start = Input((4, 3)), Input((2,))
     from_state = Model([sequence, start], Decay(2, weights=[W])(sequence, initial_state=Dense(2)(start)))

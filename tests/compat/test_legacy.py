@@ -37,7 +37,9 @@ def quiet():
         ),
         (
             lambda L: L.Convolution2D(8, 3, 5, "he_normal", "relu", border_mode="same", subsample=(2, 1)),
-            lambda L: L.Conv2D(8, (3, 5), (2, 1), "same", kernel_initializer="he_normal", activation="relu"),
+            lambda L: L.Conv2D(
+                8, (3, 5), strides=(2, 1), padding="same", kernel_initializer="he_normal", activation="relu"
+            ),
         ),
         (
             lambda L: L.Convolution1D(nb_filter=4, filter_length=3, input_dim=2, input_length=9),
@@ -309,7 +311,8 @@ def test_custom_layer(as_keras, quiet):
             return (input_shape[0], self.output_dim)
 
         def get_config(self):
-            return dict(super().get_config(), output_dim=self.output_dim, init=self.init.__name__)
+            names = {"init": self.init.__name__, "activation": self.activation.__name__}
+            return dict(super().get_config(), output_dim=self.output_dim, **names)
 
     class Twice(MyDense):
         def get_output_shape_for(self, input_shape):

@@ -128,7 +128,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
             raise TypeError(f'DataFrameIterator: class_mode="multi_output" needs a list of columns, received {y_col!r}')
         if classes and mode in _WITHOUT_CLASSES:
             warnings.warn(f'`classes` will be ignored given the class_mode="{mode}"', stacklevel=3)
-        if weight_col and not np.issubdtype(table[weight_col].dtype, np.number):
+        if weight_col and table[weight_col].dtype.kind not in "biuf":
             raise TypeError(f"DataFrameIterator: column weight_col={weight_col!r} must be numeric")
 
     def _with_files(self, table, x_col):
