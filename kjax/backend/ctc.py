@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -58,6 +59,7 @@ def _packed(labels, keep):
 
 
 @tensor_op(name="ctc_greedy", rowwise=True)
+@jax.jit
 def _greedy(y_pred, input_length):
     """The best class of each step, repetitions merged, blanks dropped: ([labels], negative log probability)."""
     logits = jnp.log(as_array(y_pred) + epsilon())
@@ -128,6 +130,7 @@ def _beam_step(beams, step):
 
 
 @tensor_op(name="ctc_beam_search", rowwise=True)
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def _beam_search(y_pred, input_length, width, paths, merge_repeated):
     """Prefix beam search: ([labels of the best path, of the second, ...], log probabilities (batch, paths))."""
     logp = jax.nn.log_softmax(jnp.log(as_array(y_pred) + epsilon()), axis=-1)

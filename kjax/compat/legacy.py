@@ -9,11 +9,12 @@ import inspect
 import sys
 from collections.abc import Callable
 
+from kjax.compat.attributes import Renamed, RenamedSettable, accept_keras1_methods, accept_keras1_params
 from kjax.compat.calls import CALLS, METHODS
 from kjax.compat.convert import Interface, convert, converting
 from kjax.compat.layers1 import accept_modes
 from kjax.compat.merge1 import accept_merge_first
-from kjax.compat.names import ATTRIBUTES, METHOD_NAMES, MODULE_CLASSES, NAMES, REGISTRIES
+from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES, REGISTRIES, WEIGHTS
 from kjax.compat.positions import adapted_initializers, read_positions
 from kjax.compat.rules import INTERFACES, LAYERS
 
@@ -73,49 +74,16 @@ def apply() -> list[str]:
     for module, names in NAMES.items():
         _add_names(module, names, missing)
     for target, names in ATTRIBUTES.items():
-        _add_attributes(target, names, missing)
+        _add_attributes(target, names, missing, RenamedSettable)
+    for target, names in WEIGHTS.items():
+        _add_attributes(target, names, missing, Renamed)
     for target, names in REGISTRIES.items():
         _get(target).update({name: _get(found) for name, found in names.items()})
     accept_keras1_methods(_get("engine.base_layer:Layer"))
+    accept_keras1_params(_get("callbacks:Callback"))
     accept_merge_first(_get("engine.sequential:Sequential"))
     accept_modes(layers.BatchNormalization)
     return missing
-
-
-def accept_keras1_methods(layer: type) -> None:
-    """Let subclasses of a base class define methods under their Keras 1 names, and call them by either name."""
-    if "keras1_methods" in vars(layer):
-        return
-    layer.keras1_methods = True
-    inherited = vars(layer).get("__init_subclass__")
-
-    def __init_subclass__(cls, **kwargs):
-        if inherited is None:
-            super(layer, cls).__init_subclass__(**kwargs)
-        else:
-            inherited.__func__(cls, **kwargs)
-        _pair_methods(cls)
-
-    _pair_methods(layer)
-    for cls in _subclasses(layer):
-        _pair_methods(cls)
-    layer.__init_subclass__ = classmethod(__init_subclass__)
-
-
-def _pair_methods(cls: type) -> None:
-    """Where a class defines a method by one name, define it by the other too: `super()` works by both."""
-    for old, new in METHOD_NAMES.items():
-        own = vars(cls)
-        if new in own and old not in own:
-            setattr(cls, old, own[new])
-        elif old in own and new not in own:
-            setattr(cls, new, own[old])
-
-
-def _subclasses(cls: type):
-    for sub in cls.__subclasses__():
-        yield sub
-        yield from _subclasses(sub)
 
 
 def _module(name: str, missing: list[str]):
@@ -192,7 +160,7 @@ def _add_names(where: str, names: dict[str, str], missing: list[str]) -> None:
             setattr(module, name, getattr(found, attribute))
 
 
-def _add_attributes(target: str, names: dict[str, str], missing: list[str]) -> None:
+def _add_attributes(target: str, names: dict[str, str], missing: list[str], kind: type) -> None:
     """Give a class attributes under the names they had in older versions."""
     where, _, name = target.partition(":")
     module = _module(where, missing)
@@ -202,14 +170,4 @@ def _add_attributes(target: str, names: dict[str, str], missing: list[str]) -> N
         return
     for old, new in names.items():
         if not hasattr(cls, old):
-            setattr(cls, old, _renamed(new))
-
-
-def _renamed(name: str) -> property:
-    def get(self):
-        return getattr(self, name)
-
-    def put(self, value):
-        setattr(self, name, value)
-
-    return property(get, put, doc=f"The name that older versions of Keras gave `{name}`.")
+            setattr(cls, old, kind(new))

@@ -169,6 +169,21 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     },
 }
 
+# the same for weights and settings that programs read; a subclass may have its own under the old name
+_DENSE_WEIGHTS = {"W": "kernel", "b": "bias"}
+_CONV_WEIGHTS = {**_DENSE_WEIGHTS, "nb_filter": "filters", "subsample": "strides", "border_mode": "padding"}
+WEIGHTS: dict[str, dict[str, str]] = {
+    "layers:Dense": {**_DENSE_WEIGHTS, "output_dim": "units"},
+    "layers:Conv1D": _CONV_WEIGHTS,
+    "layers:Conv2D": _CONV_WEIGHTS,
+    "layers:Conv3D": _CONV_WEIGHTS,
+    "layers:Embedding": {"W": "embeddings"},
+    "layers:Dropout": {"p": "rate"},
+    "layers:SimpleRNN": {"output_dim": "units"},
+    "layers:GRU": {"output_dim": "units"},
+    "layers:LSTM": {"output_dim": "units"},
+}
+
 # methods of layers that users override: Keras 1's name -> Keras 2's
 METHOD_NAMES: dict[str, str] = {"get_output_shape_for": "compute_output_shape"}
 

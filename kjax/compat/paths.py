@@ -69,7 +69,7 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
         "The settings of the backend.",
         {
             "backend.config": _SETTINGS,
-            "backend": _TENSOR_NAMES,
+            "backend": f"{_TENSOR_NAMES} eager symbolic",
             "compat.backend1": "legacy_weight_ordering set_legacy_weight_ordering",
         },
     ),

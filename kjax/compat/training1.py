@@ -144,8 +144,8 @@ def standardize_weights(y, sample_weight=None, class_weight=None, sample_weight_
         shape = np.shape(sample_weight)
         if len(shape) != (2 if temporal else 1) or shape != np.shape(y)[: len(shape)]:
             raise ValueError(
-                f"sample_weight must have shape {'(samples, steps)' if temporal else '(samples,)'} of the targets, whose "
-                f"shape is {np.shape(y)}; got {shape}."
+                f"sample_weight must have the shape {'(samples, steps)' if temporal else '(samples,)'} of the targets, "
+                f"which are {np.shape(y)}; got {shape}."
             )
         return sample_weight
     if isinstance(class_weight, dict) and not temporal:

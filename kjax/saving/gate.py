@@ -91,6 +91,8 @@ class Gate:
         if not steps or len(steps) > MAX_STEPS:
             raise UnsafeModelError(self.where, f"the path {_text(path)[:80]!r} has {len(steps)} steps; 1 to {MAX_STEPS} are followed.")
         found, where = self._group, self.where
+        if _text(path).startswith("/"):  # an early version stored '/iterations' at the root
+            found, where = found.file["/"], f"{where}:"
         for name in steps:
             if not isinstance(found, h5py.Group):
                 raise CorruptFileError(where, "a group was required; it is a data set.")

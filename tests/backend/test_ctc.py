@@ -14,7 +14,7 @@ def probabilities(batch, time, classes, seed=0):
     return (np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)).astype('float32')
 
 
-def collapsed(path, blank, merge=True):
+def collapsed(path, blank):
     return tuple(k for k, _ in itertools.groupby(path) if k != blank)
 
 
@@ -60,7 +60,7 @@ def test_cost_is_the_sum_over_alignments():
 
 
 def test_cost_has_a_gradient():
-    p = K.placeholder((None, 5, 3))
+    p = K.placeholder((1, 5, 3))
     cost = K.ctc_batch_cost(K.constant([[0, 1]]), p, K.constant([[5]]), K.constant([[2]]))
     got = K.function([p], K.gradients(cost, [p]))([probabilities(1, 5, 3)])[0]
     assert np.isfinite(got).all() and np.abs(got).max() > 0

@@ -1,10 +1,10 @@
 """Every function against the numbers of genuine Keras 2.2.4."""
 
-from tests import golden
 import numpy as np
 import pytest
 
 from kjax import backend as K
+from tests import golden
 
 CASES = golden.cases('backend')
 

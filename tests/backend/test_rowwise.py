@@ -57,7 +57,7 @@ MIXING = {
     'foldl': lambda x: K.foldl(lambda a, r: a + r, x),
     'l2_normalize of all': lambda x: K.l2_normalize(x),
     'gradient of a mean': lambda x: K.gradients(K.mean(K.square(x)), [x])[0],
-    'rnn with a mixing step': lambda x: K.rnn(lambda t, s: (t - K.mean(t, 0), s), K.expand_dims(x), [K.zeros_like(x)])[0],
+    'rnn with a mixing step': lambda x: K.rnn(lambda t, s: (t - K.mean(t, 0), s), K.expand_dims(x), [x])[0],
 }
 
 

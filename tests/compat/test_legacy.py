@@ -340,4 +340,35 @@ def test_old_names_of_attributes(as_keras, quiet):
     model.layers[0].outbound_nodes = []
     assert model.layers[0]._outbound_nodes == []
     assert Model(input=model.input, output=model.get_layer("a").output).layers[-1].name == "a"
+    assert model.layers[0].W is model.layers[0].kernel and model.layers[1].output_dim == 2
     np.testing.assert_array_equal(slice_X([np.arange(5)], 1, 3)[0], [1, 2])
+
+
+def test_subclass_may_have_its_own_attribute_of_an_old_name(quiet):
+    class Mine(kjax.layers.Dense):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.W = "mine"
+
+    layer = Mine(2, input_shape=(3,))
+    kjax.models.Sequential([layer])
+    assert layer.W == "mine" and layer.kernel.shape == (3, 2)
+
+
+def test_callback_reads_params_by_old_keys(as_keras, quiet):
+    from keras.callbacks import Callback
+    from keras.layers import Dense
+    from keras.models import Sequential
+
+    seen = {}
+
+    class Watch(Callback):
+        def on_train_begin(self, logs=None):
+            seen.update(epochs=self.params["nb_epoch"], samples=self.params["nb_sample"], copy=dict(self.params))
+            with pytest.raises(KeyError, match="nothing"):
+                self.params["nothing"]
+
+    model = Sequential([Dense(1, input_dim=2)])
+    model.compile("sgd", "mse")
+    model.fit(np.zeros((6, 2)), np.zeros(6), nb_epoch=2, verbose=0, callbacks=[Watch()])
+    assert (seen["epochs"], seen["samples"]) == (2, 6) and "nb_epoch" not in seen["copy"]

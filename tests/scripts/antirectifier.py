@@ -3,6 +3,7 @@ import numpy as np
 from keras import backend as K
 from keras.layers import Dense, Dropout, Lambda
 from keras.models import Sequential
+from keras.optimizers import RMSprop
 
 
 def antirectifier(x):
@@ -27,6 +28,6 @@ model.add(Lambda(antirectifier, output_shape=antirectifier_output_shape))
 model.add(Dropout(0.1))
 model.add(Dense(3, activation='softmax'))
 assert model.layers[1].output_shape == (None, 32)
-model.compile(loss='categorical_crossentropy', optimizer='rmsprop', metrics=['accuracy'])
+model.compile(loss='categorical_crossentropy', optimizer=RMSprop(0.01), metrics=['accuracy'])
 history = model.fit(x, y, batch_size=32, epochs=25, verbose=0)
 assert history.history['acc'][-1] > 0.85, history.history['acc'][-1]

@@ -3,6 +3,7 @@ import numpy as np
 from keras import backend as K
 from keras.engine.topology import Layer
 from keras.models import Sequential, model_from_json
+from keras.optimizers import Adam
 
 
 class Linear(Layer):
@@ -32,7 +33,7 @@ np.random.seed(2)
 x = np.random.randn(200, 5)
 y = np.dot(x, np.arange(10).reshape(5, 2) / 10.)
 model = Sequential([Linear(2, input_shape=(5,))])
-model.compile('adam', 'mse')
+model.compile(Adam(lr=0.02), 'mse')
 history = model.fit(x, y, epochs=30, verbose=0)
 assert history.history['loss'][-1] < 0.5 * history.history['loss'][0]
 np.testing.assert_allclose(model.predict(x), np.dot(x, model.get_weights()[0]), rtol=1e-4, atol=1e-5)

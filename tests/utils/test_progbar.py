@@ -129,7 +129,7 @@ def test_values_are_not_read_before_they_are_shown(monkeypatch, clock):
 
 def test_waiting_values_are_bounded():
     bar = Progbar(10**6, verbose=2)
-    for i in range(3 * progbar.PENDING_LIMIT):
+    for _ in range(3 * progbar.PENDING_LIMIT):
         bar.add(1, [("loss", 1.0)])
         assert len(bar._values["loss"].pending) <= progbar.PENDING_LIMIT
 
