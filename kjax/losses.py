@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kjax.backend.config import epsilon
-from kjax.graph import op
+from kjax.graph import absolute_value, op
 from kjax.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -48,13 +48,13 @@ def _mean_squared_error(y_true, y_pred):
 @op(rowwise=_per_row)
 def _mean_absolute_error(y_true, y_pred):
     y_true, y_pred = _pair(y_true, y_pred)
-    return jnp.mean(jnp.abs(y_pred - y_true), axis=-1)
+    return jnp.mean(absolute_value(y_pred - y_true), axis=-1)
 
 
 @op(rowwise=_per_row)
 def _mean_absolute_percentage_error(y_true, y_pred, eps):
     y_true, y_pred = _pair(y_true, y_pred)
-    return 100.0 * jnp.mean(jnp.abs((y_true - y_pred) / _clip(jnp.abs(y_true), eps)), axis=-1)
+    return 100.0 * jnp.mean(absolute_value((y_true - y_pred) / _clip(jnp.abs(y_true), eps)), axis=-1)
 
 
 @op(rowwise=_per_row)
@@ -88,7 +88,7 @@ def _logcosh(y_true, y_pred):
 @op(rowwise=_per_row)
 def _huber_loss(y_true, y_pred, delta):
     y_true, y_pred = _pair(y_true, y_pred)
-    error = jnp.abs(y_pred - y_true)
+    error = absolute_value(y_pred - y_true)
     quadratic = jnp.minimum(error, delta)
     return 0.5 * jnp.square(quadratic) + delta * (error - quadratic)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from kjax.graph import KerasTensor, op
+from kjax.graph import KerasTensor, absolute_value, op
 from kjax.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -22,7 +22,7 @@ class Regularizer:
 def _sums(x, l1, l2):
     penalty = jnp.zeros((), x.dtype)
     if l1:
-        penalty += l1 * jnp.sum(jnp.abs(x))
+        penalty += l1 * jnp.sum(absolute_value(x))
     if l2:
         penalty += l2 * jnp.sum(jnp.square(x))
     return penalty

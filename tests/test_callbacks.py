@@ -121,7 +121,7 @@ def test_reduce_lr_on_plateau_follows_patience_cooldown_and_minimum(capsys):
 def test_reduce_lr_arguments():
     with pytest.raises(ValueError, match="factor >= 1.0"):
         callbacks.ReduceLROnPlateau(factor=1.5)
-    with pytest.warns(UserWarning, match="use `min_delta`"):
+    with pytest.warns(UserWarning, match="min_delta"):
         assert callbacks.ReduceLROnPlateau(epsilon=0.3).min_delta == 0.3
     with pytest.raises(TypeError, match="unexpected arguments.*deltas"):
         callbacks.ReduceLROnPlateau(deltas=1)

@@ -18,21 +18,11 @@ from kjax.graph import symbolic_leaves
 __all__ = ["SparseLabels", "ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"]
 
 
-@tensor_op(rowwise=True)
-def ctc_batch_cost(y_true, y_pred, input_length, label_length):
-    """-log(probability of the labels), summed over all alignments.
-
-    Args:
-        y_true: (batch, labels) ints 0..classes-2.
-        y_pred: (batch, time, classes) probabilities.
-        input_length: (batch, 1): how many time steps of each row count.
-        label_length: (batch, 1): how many labels of each row count.
-
-    Returns:
-        (batch, 1). About 1e5 or more where the labels need more time than there is (2.2.4 stops with an error).
-    """
+@tensor_op(name="ctc_batch_cost", rowwise=True)
+@functools.partial(jax.jit, static_argnums=4)
+def _cost(y_true, y_pred, input_length, label_length, epsilon):
     y_true, y_pred = as_array(y_true).astype(jnp.int32), as_array(y_pred)
-    logits = jnp.log(y_pred + epsilon())
+    logits = jnp.log(y_pred + epsilon)
 
     def beyond(length, size):
         return (jnp.arange(size)[None, :] >= as_array(length).reshape(-1, 1)).astype(logits.dtype)
@@ -47,6 +37,21 @@ def ctc_batch_cost(y_true, y_pred, input_length, label_length):
     return loss[:, None]
 
 
+def ctc_batch_cost(y_true, y_pred, input_length, label_length):
+    """-log(probability of the labels), summed over all alignments.
+
+    Args:
+        y_true: (batch, labels) ints 0..classes-2.
+        y_pred: (batch, time, classes) probabilities.
+        input_length: (batch, 1): how many time steps of each row count.
+        label_length: (batch, 1): how many labels of each row count.
+
+    Returns:
+        (batch, 1). About 1e5 or more where the labels need more time than there is (2.2.4 stops with an error).
+    """
+    return _cost(y_true, y_pred, input_length, label_length, epsilon())
+
+
 # -------------------------------------------------- decoding
 
 
@@ -59,10 +64,10 @@ def _packed(labels, keep):
 
 
 @tensor_op(name="ctc_greedy", rowwise=True)
-@jax.jit
-def _greedy(y_pred, input_length):
+@functools.partial(jax.jit, static_argnums=2)
+def _greedy(y_pred, input_length, epsilon):
     """The best class of each step, repetitions merged, blanks dropped: ([labels], negative log probability)."""
-    logits = jnp.log(as_array(y_pred) + epsilon())
+    logits = jnp.log(as_array(y_pred) + epsilon)
     time, classes = logits.shape[1:]
     valid = jnp.arange(time)[None, :] < as_array(input_length).reshape(-1, 1)
     best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
@@ -130,10 +135,10 @@ def _beam_step(beams, step):
 
 
 @tensor_op(name="ctc_beam_search", rowwise=True)
-@functools.partial(jax.jit, static_argnums=(2, 3, 4))
-def _beam_search(y_pred, input_length, width, paths, merge_repeated):
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _beam_search(y_pred, input_length, width, paths, merge_repeated, epsilon):
     """Prefix beam search: ([labels of the best path, of the second, ...], log probabilities (batch, paths))."""
-    logp = jax.nn.log_softmax(jnp.log(as_array(y_pred) + epsilon()), axis=-1)
+    logp = jax.nn.log_softmax(jnp.log(as_array(y_pred) + epsilon), axis=-1)
     time = logp.shape[1]
     lengths = as_array(input_length).reshape(-1)
 
@@ -176,11 +181,12 @@ def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, m
         symbolic tensors, `labels` is the number of time steps.
     """
     if greedy:
-        paths, scores = _greedy(y_pred, input_length)
+        paths, scores = _greedy(y_pred, input_length, epsilon())
     else:
         if not 1 <= top_paths <= beam_width:
             raise ValueError(f"ctc_decode: top_paths must be within 1..beam_width, 1..{beam_width}; got {top_paths!r}.")
-        paths, scores = _beam_search(y_pred, input_length, int(beam_width), int(top_paths), bool(merge_repeated))
+        settings = int(beam_width), int(top_paths), bool(merge_repeated), epsilon()
+        paths, scores = _beam_search(y_pred, input_length, *settings)
     if not any(symbolic_leaves(p) or isinstance(p, jax.core.Tracer) for p in paths):
         paths = [p[:, : int(jnp.max(jnp.sum(p >= 0, axis=1), initial=0))] for p in paths]
     return list(paths), scores

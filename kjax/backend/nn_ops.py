@@ -109,6 +109,15 @@ def _per_sample(tensors, args, kwargs):
 
 
 @tensor_op(rowwise=_per_sample)
+def _categorical(target, output, from_logits, axis, epsilon):
+    target, output = as_array(target), as_array(output)
+    (axis,) = axes_of(axis, output.ndim, "categorical_crossentropy")
+    if from_logits:
+        return -jnp.sum(target * jax.nn.log_softmax(output, axis), axis)
+    output = output / jnp.sum(output, axis, keepdims=True)
+    return -jnp.sum(target * jnp.log(clip(output, epsilon, 1.0 - epsilon)), axis)
+
+
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-sum(target log(output)) along the axis of classes.
 
@@ -118,36 +127,46 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
         from_logits: whether `output` holds logits.
         axis: int.
     """
-    target, output = as_array(target), as_array(output)
-    (axis,) = axes_of(axis, output.ndim, "categorical_crossentropy")
-    if from_logits:
-        return -jnp.sum(target * jax.nn.log_softmax(output, axis), axis)
-    output = output / jnp.sum(output, axis, keepdims=True)
-    return -jnp.sum(target * jnp.log(clip(output, epsilon(), 1.0 - epsilon())), axis)
+    return _categorical(target, output, from_logits, axis, epsilon())
 
 
 @tensor_op(rowwise=_per_sample)
+def _sparse_categorical(target, output, from_logits, axis, epsilon):
+    target, output = as_array(target), as_array(output)
+    (axis,) = axes_of(axis, output.ndim, "sparse_categorical_crossentropy")
+    output = jnp.moveaxis(output, axis, -1)
+    logits = output if from_logits else jnp.log(clip(output, epsilon, 1.0 - epsilon))
+    index = target.astype(jnp.int32).reshape(output.shape[:-1])
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), index[..., None], -1)[..., 0]
+
+
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-log(output[target]) along the axis of classes.
 
     Args:
-        target: ints 0..classes-1 in any type; a shape with the same number of elements as `output` without `axis`.
+        target: ints 0..classes-1 in any type; as many as `output` has without `axis`.
         output: probabilities (kept `epsilon()` away from 0 and 1, then scaled to a sum of 1), or logits.
         from_logits: whether `output` holds logits.
         axis: int.
 
     Returns:
-        the loss, of the shape of `output` without `axis`.
+        the loss, of the shape of `output` without `axis`; NaN where the target is no class.
     """
-    target, output = as_array(target), as_array(output)
-    (axis,) = axes_of(axis, output.ndim, "sparse_categorical_crossentropy")
-    output = jnp.moveaxis(output, axis, -1)
-    logits = output if from_logits else jnp.log(clip(output, epsilon(), 1.0 - epsilon()))
-    index = target.astype(jnp.int32).reshape(output.shape[:-1])
-    return -jnp.take_along_axis(jax.nn.log_softmax(logits), index[..., None], -1)[..., 0]
+    return _sparse_categorical(target, output, from_logits, axis, epsilon())
 
 
 @tensor_op(rowwise=elementwise)
+def _binary(target, output, from_logits, epsilon):
+    target, output = as_array(target), as_array(output)
+    if not from_logits:
+        output = clip(output, epsilon, 1.0 - epsilon)
+        output = jnp.log(output / (1.0 - output))
+    # `where`, not maximum and abs: the three gradients at 0 then add up to sigmoid(0) - target
+    positive = output >= 0
+    linear = jnp.where(positive, output, jnp.zeros_like(output)) - output * target
+    return linear + jnp.log1p(jnp.exp(jnp.where(positive, -output, output)))
+
+
 def binary_crossentropy(target, output, from_logits=False):
     """-target log(output) - (1 - target) log(1 - output), element by element.
 
@@ -156,14 +175,7 @@ def binary_crossentropy(target, output, from_logits=False):
         output: probabilities (kept `epsilon()` away from 0 and 1), or logits.
         from_logits: whether `output` holds logits.
     """
-    target, output = as_array(target), as_array(output)
-    if not from_logits:
-        output = clip(output, epsilon(), 1.0 - epsilon())
-        output = jnp.log(output / (1.0 - output))
-    # `where`, not maximum and abs: the three gradients at 0 then add up to sigmoid(0) - target
-    positive = output >= 0
-    linear = jnp.where(positive, output, jnp.zeros_like(output)) - output * target
-    return linear + jnp.log1p(jnp.exp(jnp.where(positive, -output, output)))
+    return _binary(target, output, from_logits, epsilon())
 
 
 @tensor_op(rowwise=True)

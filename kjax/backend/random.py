@@ -28,12 +28,20 @@ def _sizes(shape):
     return tuple(int_of(d) for d in (shape if isinstance(shape, (list, tuple)) else np.asarray(shape)))
 
 
-def _real_type(dtype):
-    return jax.dtypes.canonicalize_dtype(dtype or floatx())
+def _seed(seed):
+    return None if seed is None else int(seed) % 2**32
 
 
-@tensor_op(context=True, always=True, rowwise=_per_row)
-def random_normal(ctx, shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+def _type(dtype) -> str:
+    return str(jax.dtypes.canonicalize_dtype(dtype or floatx()))
+
+
+@tensor_op(name="random_normal", context=True, always=True, rowwise=_per_row)
+def _normal(ctx, shape, mean, stddev, dtype, seed):
+    return jax.random.normal(ctx.next_key(seed), _sizes(shape), dtype) * stddev + mean
+
+
+def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normal random numbers, new ones in every evaluation.
 
     Args:
@@ -42,35 +50,46 @@ def random_normal(ctx, shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
         dtype: str; default `floatx()`.
         seed: int: the same numbers in the n-th evaluation of every program; None: they follow `np.random.seed`.
     """
-    return jax.random.normal(ctx.next_key(seed), _sizes(shape), _real_type(dtype)) * stddev + mean
+    return _normal(shape, mean, stddev, _type(dtype), _seed(seed))
 
 
-@tensor_op(context=True, always=True, rowwise=_per_row)
-def random_uniform(ctx, shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+@tensor_op(name="random_uniform", context=True, always=True, rowwise=_per_row)
+def _uniform(ctx, shape, minval, maxval, dtype, seed):
+    draw = jax.random.randint if jnp.issubdtype(dtype, jnp.integer) else jax.random.uniform
+    return draw(ctx.next_key(seed), _sizes(shape), dtype=dtype, minval=minval, maxval=maxval)
+
+
+def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     """Random numbers, uniform in [minval, maxval); other arguments as for `random_normal`.
 
     Args:
         minval, maxval: numbers or tensors; ints where `dtype` is an integer type.
     """
-    dtype = _real_type(dtype)
-    draw = jax.random.randint if jnp.issubdtype(dtype, jnp.integer) else jax.random.uniform
-    return draw(ctx.next_key(seed), _sizes(shape), dtype=dtype, minval=minval, maxval=maxval)
+    return _uniform(shape, minval, maxval, _type(dtype), _seed(seed))
 
 
-@tensor_op(context=True, always=True, rowwise=_per_row)
-def random_binomial(ctx, shape, p=0.0, dtype=None, seed=None):
+@tensor_op(name="random_binomial", context=True, always=True, rowwise=_per_row)
+def _binomial(ctx, shape, p, dtype, seed):
+    return jax.random.bernoulli(ctx.next_key(seed), p, _sizes(shape)).astype(dtype)
+
+
+def random_binomial(shape, p=0.0, dtype=None, seed=None):
     """1 with probability p, else 0; other arguments as for `random_normal`.
 
     Args:
         p: number, 0..1.
     """
-    return jax.random.bernoulli(ctx.next_key(seed), p, _sizes(shape)).astype(_real_type(dtype))
+    return _binomial(shape, p, _type(dtype), _seed(seed))
 
 
-@tensor_op(context=True, always=True, rowwise=_per_row)
-def truncated_normal(ctx, shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+@tensor_op(name="truncated_normal", context=True, always=True, rowwise=_per_row)
+def _truncated(ctx, shape, mean, stddev, dtype, seed):
+    return jax.random.truncated_normal(ctx.next_key(seed), -2.0, 2.0, _sizes(shape), dtype) * stddev + mean
+
+
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normal random numbers within 2 stddev of the mean; arguments as for `random_normal`."""
-    return jax.random.truncated_normal(ctx.next_key(seed), -2.0, 2.0, _sizes(shape), _real_type(dtype)) * stddev + mean
+    return _truncated(shape, mean, stddev, _type(dtype), _seed(seed))
 
 
 @tensor_op(context=True, always=True, rowwise=lambda tensors, args, kwargs: len(tensors) == 1 and tensors[0] is args[0])
@@ -96,7 +115,7 @@ def dropout(x, level, noise_shape=None, seed=None):
     """
     if isinstance(level, (int, float)) and not 0.0 <= level < 1:
         raise ValueError(f"dropout: level must be at least 0 and below 1; got {level!r}.")
-    return _dropout(x, level, noise_shape, seed)
+    return _dropout(x, level, noise_shape, _seed(seed))
 
 
 def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None):

@@ -27,10 +27,10 @@ def _axis(x, axis, where):
     return axes[0]
 
 
-def _real(x):
+def _real(x, dtype):
     """Truth values as numbers."""
     x = as_array(x)
-    return x.astype(floatx()) if x.dtype == bool else x
+    return x.astype(dtype) if x.dtype == bool else x
 
 
 @tensor_op(rowwise=batch_axis_kept)
@@ -68,33 +68,45 @@ def prod(x, axis=None, keepdims=False):
 
 
 @tensor_op(rowwise=batch_axis_kept)
+def _mean(x, axis, keepdims, dtype):
+    x = _real(x, dtype)
+    return jnp.mean(x, _axes(x, axis, "mean"), keepdims=keepdims)
+
+
 def mean(x, axis=None, keepdims=False):
     """Mean over axes; truth values count as 0 and 1; arguments as for `max`.
 
     Differs: the mean of integers is a float.
     """
-    x = _real(x)
-    return jnp.mean(x, _axes(x, axis, "mean"), keepdims=keepdims)
+    return _mean(x, axis, keepdims, floatx())
 
 
 @tensor_op(rowwise=batch_axis_kept)
-def var(x, axis=None, keepdims=False):
-    """Variance over axes, mean((x - mean(x))^2); arguments as for `max`."""
-    x = _real(x)
+def _var(x, axis, keepdims, dtype):
+    x = _real(x, dtype)
     return jnp.var(x, _axes(x, axis, "var"), keepdims=keepdims)
 
 
+def var(x, axis=None, keepdims=False):
+    """Variance over axes, mean((x - mean(x))^2); arguments as for `max`."""
+    return _var(x, axis, keepdims, floatx())
+
+
 @tensor_op(rowwise=batch_axis_kept)
+def _std(x, axis, keepdims, dtype):
+    x = _real(x, dtype)
+    return jnp.sqrt(jnp.var(x, _axes(x, axis, "std"), keepdims=keepdims))
+
+
 def std(x, axis=None, keepdims=False):
     """Standard deviation over axes, the root of `var`; arguments as for `max`."""
-    x = _real(x)
-    return jnp.sqrt(jnp.var(x, _axes(x, axis, "std"), keepdims=keepdims))
+    return _std(x, axis, keepdims, floatx())
 
 
 @tensor_op(rowwise=batch_axis_kept)
 def logsumexp(x, axis=None, keepdims=False):
     """log(sum(exp(x))) over axes, without overflow; arguments as for `max`."""
-    x = _real(x)
+    x = as_array(x)
     return jax.nn.logsumexp(x, _axes(x, axis, "logsumexp"), keepdims=keepdims)
 
 

@@ -250,6 +250,10 @@ def gather(reference, indices):
 
 
 @tensor_op(rowwise=_only_first())
+def _one_hot(indices, num_classes, dtype):
+    return jax.nn.one_hot(as_array(indices).astype(jnp.int32), int_of(num_classes), dtype=dtype)
+
+
 def one_hot(indices, num_classes):
     """(..) ints as (.., num_classes) rows of `floatx()`, 1 at the index, 0 elsewhere (everywhere if out of range).
 
@@ -257,7 +261,7 @@ def one_hot(indices, num_classes):
         indices: tensor of ints.
         num_classes: int.
     """
-    return jax.nn.one_hot(as_array(indices).astype(jnp.int32), int_of(num_classes), dtype=floatx())
+    return _one_hot(indices, num_classes, floatx())
 
 
 @tensor_op(rowwise=functools.partial(batch_axis_kept, position=1))

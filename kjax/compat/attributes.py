@@ -53,9 +53,9 @@ def accept_keras1_params(callback: type) -> None:
 
 def accept_keras1_methods(layer: type) -> None:
     """Let subclasses of a base class define methods under their Keras 1 names, and call them by either name."""
-    if "keras1_methods" in vars(layer):
+    if "_keras1_methods" in vars(layer):
         return
-    layer.keras1_methods = True
+    layer._keras1_methods = True
     inherited = vars(layer).get("__init_subclass__")
 
     def __init_subclass__(cls, **kwargs):

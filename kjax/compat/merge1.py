@@ -253,9 +253,9 @@ def _restored(value, kind, key, name, custom_objects):
 
 def accept_merge_first(sequential: type) -> None:
     """Let a Sequential begin with a Merge of models: its inputs are theirs."""
-    if "merge_first" in vars(sequential):
+    if "_merge_first" in vars(sequential):
         return
-    sequential.merge_first = True
+    sequential._merge_first = True
     add, connect = sequential.add, sequential._init_graph_network
 
     @functools.wraps(add)

@@ -21,7 +21,7 @@ class _Type:
         self.order = order.decode("ascii") if isinstance(order, bytes) else order
 
     def dtype(self) -> np.dtype:
-        if not isinstance(self.code, str) or not isinstance(self.order, str) or self.order not in "<>|=":
+        if not isinstance(self.code, str) or self.order not in ("<", ">", "|", "="):
             raise ValueError(f"unknown array type {self.code!r}")
         dtype = np.dtype(self.code)
         if dtype.kind not in "biufcO" or dtype.subdtype is not None:
@@ -81,7 +81,13 @@ def _encode(text, encoding="latin1"):
     return text.encode("latin1")
 
 
+def _no_bytes():
+    """How Python 3 writes empty bytes in old pickles."""
+    return b""
+
+
 _ALLOWED = {
+    ("__builtin__", "bytes"): _no_bytes,
     ("_codecs", "encode"): _encode,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Type,

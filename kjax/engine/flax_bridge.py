@@ -37,14 +37,14 @@ class Graph(nn.Module):
 
     @nn.compact
     def __call__(self, *inputs, training=False):
-        values = self._values()
+        values, holders = self._values()
         key = self.make_rng("dropout") if self.has_rng("dropout") else None
         results = self.program(
             [jnp.asarray(x) for x in inputs], values, [c.array for c in self.constants], Context(training, key)
         )
         outputs, changed = results[: self.outputs], results[self.outputs :]
         if training:
-            self._write(dict(zip(self.updates, changed, strict=True)))
+            self._write(holders, dict(zip(self.updates, changed, strict=True)))
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _groups(self):
@@ -56,6 +56,7 @@ class Graph(nn.Module):
 
     def _values(self):
         values: list = [None] * len(self.paths)
+        holders = {}
         for (collection, top), members in self._groups().items():
 
             def make(key=None, members=members):
@@ -68,21 +69,22 @@ class Graph(nn.Module):
             if collection == "params":
                 tree = self.param(top, make)
             else:
-                tree = self.variable(collection, top, make).value
+                holders[collection, top] = self.variable(collection, top, make)
+                tree = holders[collection, top].value
             for inner, i in members:
                 values[i] = _get(tree, inner)
-        return values
+        return values, holders
 
-    def _write(self, changed):
-        for (collection, top), members in self._groups().items():
-            if collection == "params" or not any(i in changed for _, i in members) or not self.is_mutable_collection(collection):
+    def _write(self, holders, changed):
+        groups = self._groups()
+        for (collection, top), holder in holders.items():
+            mine = [(inner, i) for inner, i in groups[collection, top] if i in changed]
+            if not mine or not self.is_mutable_collection(collection):
                 continue
-            variable = self.variable(collection, top, dict)
-            tree = jax.tree.map(lambda x: x, variable.value)
-            for inner, i in members:
-                if i in changed:
-                    _put(tree, inner, changed[i])
-            variable.value = tree
+            tree = jax.tree.map(lambda x: x, holder.value)
+            for inner, i in mine:
+                _put(tree, inner, changed[i])
+            holder.value = tree
 
 
 class _Constant:

@@ -150,7 +150,7 @@ def fit_generator(
             logs.update({"val_" + n: v for n, v in zip(model.metrics_names, values, strict=True)})
         watched.on_epoch_end(epoch, logs)
 
-    watched = model._callbacks(callbacks, verbose, params, "steps")
+    watched = model._callbacks(callbacks, verbose, params, "steps", held)
     return model._run_fit(watched, run)
 
 

@@ -17,6 +17,17 @@ def _score_rowwise(tensors, args, kwargs):
     return len(args[0].shape) > 0
 
 
+@op(name="weighted_sum", context=True, rowwise=_score_rowwise)
+def weighted_sum(ctx, score, weights=None, mask=None):
+    """The sum of per-sample scores (batch, ...) times mask and weights: what 2.3's `reduction='sum'` asks for."""
+    score = score * ctx.row_weights(score) if score.ndim else score
+    if mask is not None:
+        score = score * mask.astype(score.dtype)
+    if weights is not None:
+        score = score * weights.astype(score.dtype).reshape(weights.shape + (1,) * (score.ndim - weights.ndim))
+    return jnp.sum(score)
+
+
 @op(name="weighted_mean", context=True, rowwise=_score_rowwise)
 def weighted_mean(ctx, score, weights=None, mask=None):
     """The mean of per-sample scores (batch, ...) with Keras's masking and weighting.
@@ -148,7 +159,8 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
             target = KerasTensor(_target_shape(fn, output.shape), output.dtype, name=name + "_target:0")
         shape = (None,) if modes[i] is None else (None, None)
         weight = KerasTensor(shape, "float32", name=name + "_sample_weights:0")
-        value = weighted_mean(_score(fn, target, output), weight, getattr(output, "_keras_mask", None))
+        reduce = weighted_sum if getattr(fn, "reduction", None) == "sum" else weighted_mean
+        value = reduce(_score(fn, target, output), weight, getattr(output, "_keras_mask", None))
         factor = 1.0 if factors[i] is None else float(factors[i])
         objectives.append(Objective(name, fn, target, weight, value, factor, given[i] is None))
     return objectives

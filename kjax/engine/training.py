@@ -375,7 +375,7 @@ class Model(FlaxBridge, Persistence, Network):
             "do_validation": held is not None,
             "metrics": [*self.metrics_names, *(["val_" + n for n in self.metrics_names] if held is not None else [])],
         }
-        watched = self._callbacks(callbacks, verbose, params, "samples" if steps_per_epoch is None else "steps")
+        watched = self._callbacks(callbacks, verbose, params, "samples" if steps_per_epoch is None else "steps", held)
 
         def validate():
             values = loop.test_loop(self, held, batch_size, validation_steps)
@@ -389,7 +389,7 @@ class Model(FlaxBridge, Persistence, Network):
             ),
         )
 
-    def _callbacks(self, callbacks, verbose, params, count_mode):
+    def _callbacks(self, callbacks, verbose, params, count_mode, held=None):
         """The list of callbacks Keras assembles, told of the model and the parameters."""
         self.history = callback_room.History()
         chain = [callback_room.BaseLogger(stateful_metrics=self.stateful_metric_names)]
@@ -398,6 +398,8 @@ class Model(FlaxBridge, Persistence, Network):
         watched = callback_room.CallbackList([*chain, *(callbacks or []), self.history])
         watched.set_model(self._callback_model())
         watched.set_params(params)
+        for callback in watched:
+            callback.validation_data = None if held is None else [*held.data, *held.weights]
         return watched
 
     def _callback_model(self):

@@ -1,6 +1,6 @@
 """Symbolic tensors, variables, recorded operations and the pure programs they become."""
 from kjax.graph.context import Context, resolving
-from kjax.graph.operators import elementwise
+from kjax.graph.operators import absolute_value, elementwise
 from kjax.graph.program import Program, build_program
 from kjax.graph.record import SubGraph, op, symbolic_leaves
 from kjax.graph.tensor import KerasTensor, TensorShape, is_symbolic, unique_name
@@ -15,6 +15,7 @@ __all__ = [
     "TensorShape",
     "Update",
     "Variable",
+    "absolute_value",
     "as_update",
     "build_program",
     "elementwise",

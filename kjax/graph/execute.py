@@ -59,4 +59,4 @@ def compute(outputs, training=False) -> list:
 
 def forget_compiled() -> None:
     """Drops all compiled programs and the memory they hold."""
-    _run.clear_cache()
+    _run.clear_cache()  # type: ignore[attr-defined]

@@ -4,12 +4,13 @@ from __future__ import annotations
 import contextlib
 import threading
 
-__all__ = ["name_scope", "scoped"]
+__all__ = ["name_scope", "name_suffix", "scoped"]
 
 
 class _Scopes(threading.local):
     def __init__(self):
         self.stack: list[str] = []
+        self.suffix = ""
 
 
 _scopes = _Scopes()
@@ -28,4 +29,15 @@ def name_scope(name: str):
 def scoped(name: str, default: str = "") -> str:
     """`name` under the scopes that are open, or under `default` when none is."""
     scope = "/".join(_scopes.stack) or default
+    name += _scopes.suffix
     return f"{scope}/{name}" if scope else name
+
+
+@contextlib.contextmanager
+def name_suffix(suffix: str):
+    """Within it, variables' names end in `suffix`: how TensorFlow tells a second `kernel` in one scope from the first."""
+    before, _scopes.suffix = _scopes.suffix, suffix
+    try:
+        yield
+    finally:
+        _scopes.suffix = before

@@ -11,7 +11,7 @@ from kjax.graph.record import op
 from kjax.graph.tensor import KerasTensor
 from kjax.graph.variable import Variable
 
-__all__ = ["elementwise"]
+__all__ = ["absolute_value", "elementwise"]
 
 
 def elementwise(tensors, args, kwargs):
@@ -21,6 +21,11 @@ def elementwise(tensors, args, kwargs):
         return False
     others = [a for a in (*args, *kwargs.values()) if isinstance(a, (np.ndarray, jax.Array, KerasTensor, Variable))]
     return all(len(a.shape) <= max(ranks) for a in others)
+
+
+def absolute_value(x):
+    """|x| whose derivative at 0 is 0, as TensorFlow's (JAX's is 1)."""
+    return x * jax.lax.stop_gradient(jnp.sign(x))
 
 
 def _binary(name, fn):
@@ -103,7 +108,7 @@ def _attach():
         call = _binary(name, fn)
         methods[f"__{name}__"] = lambda x, y, call=call: call(x, y)
     negative = op(jnp.negative, name="neg", rowwise=True)
-    absolute = op(jnp.abs, name="abs", rowwise=True)
+    absolute = op(absolute_value, name="abs", rowwise=True)
     invert = op(jnp.logical_not, name="logical_not", rowwise=True)
     methods["__neg__"] = lambda x: negative(x)
     methods["__abs__"] = lambda x: absolute(x)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.graph.context import Context
-from kjax.graph.record import Body, evaluate, fill
+from kjax.graph.record import Body, evaluate, fill, template_key
 from kjax.graph.tensor import KerasTensor
 from kjax.graph.variable import Variable
 
@@ -58,7 +58,7 @@ class Program:
             variables,
             constants,
             outputs,
-            tuple((s.operation.name, id(s.operation.fn), _key(s.template), s.reads, s.writes, s.draw) for s in steps),
+            tuple((s.operation.name, id(s.operation.fn), template_key(s.template), s.reads, s.writes, s.draw) for s in steps),
         )
         self._hash = hash(self._key)
 
@@ -122,40 +122,6 @@ _interned: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 def _intern(program):
     return _interned.setdefault(program._key, program)
-
-
-class _ById:
-    """A value without a usable hash: the same object or nothing."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value):
-        self.value = value
-
-    def __hash__(self):
-        return id(self.value)
-
-    def __eq__(self, other):
-        return isinstance(other, _ById) and self.value is other.value
-
-
-def _key(x):
-    """A hashable image of a template that keeps 1, 1.0 and True apart."""
-    if isinstance(x, (bool, int, float, complex)):
-        return (type(x).__name__, repr(x))
-    if isinstance(x, (list, tuple)):
-        return (type(x).__name__, tuple(_key(v) for v in x))
-    if isinstance(x, dict):
-        return ("dict", tuple(sorted((str(k), _key(v)) for k, v in x.items())))
-    if isinstance(x, slice):
-        return ("slice", _key(x.start), _key(x.stop), _key(x.step))
-    if isinstance(x, np.generic):
-        return ("numpy", str(x.dtype), repr(x.item()))
-    try:
-        hash(x)
-    except TypeError:
-        return _ById(x)
-    return x
 
 
 class _Builder:

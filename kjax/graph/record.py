@@ -197,6 +197,40 @@ def symbolic_leaves(x, found=None):
     return found
 
 
+class _ById:
+    """A value without a usable hash: the same object or nothing."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return id(self.value)
+
+    def __eq__(self, other):
+        return isinstance(other, _ById) and self.value is other.value
+
+
+def template_key(x):
+    """A hashable image of a template that keeps 1, 1.0 and True apart."""
+    if isinstance(x, (bool, int, float, complex)):
+        return (type(x).__name__, repr(x))
+    if isinstance(x, (list, tuple)):
+        return (type(x).__name__, tuple(template_key(v) for v in x))
+    if isinstance(x, dict):
+        return ("dict", tuple(sorted((str(k), template_key(v)) for k, v in x.items())))
+    if isinstance(x, slice):
+        return ("slice", template_key(x.start), template_key(x.stop), template_key(x.step))
+    if isinstance(x, np.generic):
+        return ("numpy", str(x.dtype), repr(x.item()))
+    try:
+        hash(x)
+    except TypeError:
+        return _ById(x)
+    return x
+
+
 # ---------------------------------------------------------------- the decorator
 
 
@@ -245,7 +279,7 @@ def record(operation, args, kwargs):
     leaves: list = []
     template = pack((args, kwargs), leaves)
     node = Op(operation, template, leaves)
-    structure, specs = infer(node)
+    structure, specs = _inferred(node)
     node.outputs = tuple(
         KerasTensor(shape, dtype, node, i, static=static) for i, (shape, dtype, static) in enumerate(specs)
     )
@@ -254,6 +288,23 @@ def record(operation, args, kwargs):
 
 
 # ---------------------------------------------------------------- shapes
+
+
+_known_shapes: OrderedDict = OrderedDict()  # what `infer` found for equal calls: architectures repeat their layers
+_MOST_KNOWN = 4096
+
+
+def _inferred(node):
+    """`infer`, remembered for calls of equal template on tensors of equal shapes."""
+    if any(True for _ in _bodies(node.template)) or any(getattr(v, "static", None) is not None for v in node.leaves):
+        return infer(node)
+    shapes = tuple((tuple(v.shape), str(v.dtype), isinstance(v, KerasTensor)) for v in node.leaves)
+    key = (node.operation, template_key(node.template), shapes, jax.config.jax_enable_x64)
+    if key not in _known_shapes:
+        _known_shapes[key] = infer(node)
+        if len(_known_shapes) > _MOST_KNOWN:
+            _known_shapes.popitem(last=False)
+    return _known_shapes[key]
 
 
 def infer(node):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -16,7 +17,10 @@ from kjax.nn.shapes import effective_size
 
 __all__ = ["forward", "input_gradient", "kernel_gradient", "windows"]
 
-_BLOCK = 8  # images per convolution in a kernel gradient
+_FEW_CHANNELS = 16  # so few make one convolution for all phases of a stride the better choice
+_BLOCK = 16  # images per convolution in a kernel gradient ...
+_MOST_BLOCKS = 16  # ... unless that makes more than so many
+JAX_VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
 
 
 def forward(x, w, geometry):
@@ -29,56 +33,62 @@ def forward(x, w, geometry):
 def input_gradient(g, w, geometry):
     """x[p] = sum over i, q with q * s + i * d - lo = p of g[q] w[i]."""
     s, d, lo = geometry.strides, geometry.dilation, [p[0] for p in geometry.pads]
-    axes = range(len(s))
     if geometry.groups > 1:
         return _depthwise_input_gradient(g, w, geometry)
     w = jnp.swapaxes(w, -1, -2)
-    if max(s) == 1:
-        return _full(g, jnp.flip(w, list(axes)), d, lo, geometry.size)
-    if max(d) > 1:
-        g = _spread(g, s)
-        return _full(g, jnp.flip(w, list(axes)), d, lo, geometry.size)
-    # With p + lo = q' * s + r and i = t * s + r: x[p] = sum_t g[q' - t] w[t * s + r], a plain convolution for each
-    # phase r of the stride. All phases together are the channels of one convolution.
-    taps = [-(-geometry.kernel[a] // s[a]) for a in axes]
+    if max(s) == 1 or max(d) > 1:
+        return _full(_spread(g, s), _flip(w), d, lo, geometry.size)
+    # With p + lo = q' * s + r and i = t * s + r: x[p] = sum_t g[q' - t] w[t * s + r], for each phase r of the stride a
+    # plain convolution with the taps of that phase. The phases then take turns.
+    axes = range(len(s))
     first = [lo[a] // s[a] for a in axes]
     count = [(geometry.size[a] - 1 + lo[a]) // s[a] + 1 - first[a] for a in axes]
-    w = jnp.pad(w, [(0, taps[a] * s[a] - geometry.kernel[a]) for a in axes] + [(0, 0), (0, 0)])
-    w = _split_axes(w, taps, s, lead=0)  # (*taps, *phases, out, in)
-    n = len(s)
-    w = jnp.transpose(w, [*range(n), 2 * n, *range(n, 2 * n), 2 * n + 1])
-    channels = w.shape[-1]
-    w = w.reshape(*taps, w.shape[n], -1)
-    y = _full(g, jnp.flip(w, list(axes)), (1,) * n, first, count)  # (batch, *count, phases * in)
-    y = y.reshape(y.shape[0], *count, *s, channels)
-    order = [0, *itertools.chain.from_iterable((1 + a, 1 + n + a) for a in axes), 1 + 2 * n]
-    y = y.transpose(order).reshape(y.shape[0], *(count[a] * s[a] for a in axes), channels)
+    if w.shape[-1] * math.prod(s) <= _FEW_CHANNELS or all(k % f == 0 for k, f in zip(geometry.kernel, s, strict=True)):
+        y = _all_phases(g, w, s, first, count)
+    else:
+        y = _each_phase(g, w, s, first, count)
     start = [lo[a] - first[a] * s[a] for a in axes]
-    return _crop(y, start, geometry.size)
+    return _crop(_interleave(y, count, s), start, geometry.size)
+
+
+def _each_phase(g, w, strides, first, count):
+    """(*phases, batch, *count, channels): one convolution for each phase, with just its own taps."""
+    parts = []
+    for phase in itertools.product(*map(range, strides)):
+        taps = w[tuple(slice(r, None, f) for r, f in zip(phase, strides, strict=True))]
+        if 0 in taps.shape:
+            parts.append(jnp.zeros((g.shape[0], *count, w.shape[-1]), g.dtype))
+        else:
+            parts.append(_full(g, _flip(taps), (1,) * len(strides), first, count))
+    return jnp.stack(parts).reshape(*strides, *parts[0].shape)
+
+
+def _all_phases(g, w, strides, first, count):
+    """The same from one convolution, whose channels are the phases' and which has zeros for the taps a phase lacks."""
+    n, channels = len(strides), w.shape[-1]
+    taps = [-(-k // f) for k, f in zip(w.shape, strides, strict=False)]
+    fill = [(0, t * f - k) for t, f, k in zip(taps, strides, w.shape, strict=False)]
+    w = jnp.pad(w, [*fill, (0, 0), (0, 0)])
+    shape = itertools.chain.from_iterable(zip(taps, strides, strict=True))
+    w = w.reshape(*shape, *w.shape[n:])
+    w = w.transpose([*range(0, 2 * n, 2), 2 * n, *range(1, 2 * n, 2), 2 * n + 1]).reshape(*taps, w.shape[2 * n], -1)
+    y = _full(g, _flip(w), (1,) * n, first, count)
+    y = y.reshape(*y.shape[:-1], *strides, channels)
+    return y.transpose([*range(n + 1, 2 * n + 1), *range(n + 1), 2 * n + 1])
+
+
+def _interleave(y, count, strides):
+    """(*phases, batch, *count, channels) -> (batch, *(count * phases), channels)."""
+    n = len(strides)
+    y = y.transpose([n, *itertools.chain.from_iterable((n + 1 + a, a) for a in range(n)), 2 * n + 1])
+    return y.reshape(y.shape[0], *(m * f for m, f in zip(count, strides, strict=True)), y.shape[-1])
 
 
 def kernel_gradient(x, g, geometry):
     """w[i] = sum over the batch and q of x[q * s + i * d - lo] g[q]."""
-    s, d = geometry.strides, geometry.dilation
     if geometry.groups > 1:
         return _depthwise_kernel_gradient(x, g, geometry)
-    x = _pad(x, geometry)
-    if max(s) > 1 and max(d) > 1:
-        return _fold_kernel_gradient(x, _spread(g, s), d)
-    if max(s) == 1:
-        return _fold_kernel_gradient(x, g, d)
-    # The phases of the stride become channels: tap i = t * s + r is tap t of phase r.
-    n = len(s)
-    taps = [-(-k // f) for k, f in zip(geometry.kernel, s, strict=True)]
-    length = [q + t - 1 for q, t in zip(geometry.output, taps, strict=True)]
-    x = _resize(x, [m * f for m, f in zip(length, s, strict=True)])
-    x = _split_axes(x, length, s, lead=1)
-    x = x.reshape(x.shape[0], *length, -1)
-    w = _fold_kernel_gradient(x, g, (1,) * n)  # (*taps, phases * in, out)
-    w = w.reshape(*taps, *s, -1, g.shape[-1])
-    order = [*itertools.chain.from_iterable((a, n + a) for a in range(n)), 2 * n, 2 * n + 1]
-    w = w.transpose(order).reshape(*(t * f for t, f in zip(taps, s, strict=True)), *w.shape[-2:])
-    return w[tuple(slice(k) for k in geometry.kernel)]
+    return _correlate(x, g, geometry.strides, geometry.dilation, geometry.pads, geometry.kernel)
 
 
 # ---------------------------------------------------------------- plain convolution
@@ -92,17 +102,31 @@ def _convolve(x, w, strides, dilation, pads):
         return _convolve_3d(x, w, strides, dilation, pads)
     if w.shape[:2] == (1, 1) and strides == (1, 1):
         return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)]) @ w[0, 0]
-    extra = 0
-    if pads == ((0, 0), (0, 0)) and w.shape[-2] > 1 and max(w.shape[:2]) > 1:
-        # One row of zeros below takes XLA's fast path; the windows that see it are dropped.
-        axis = 0 if w.shape[0] > 1 or x.shape[1] > 1 else 1
-        extra = 1
-        rows = [(x.shape[a + 1] - effective_size(w.shape[a], dilation[a])) // strides[a] + 1 for a in (0, 1)]
-        pads = tuple((0, strides[a] if a == axis else 0) for a in (0, 1))
-    y = lax.conv_general_dilated(
+    rows = _padded_rows(x, w, strides, pads)
+    if not rows:
+        return _convolution(x, w, strides, dilation, pads)
+    count = [(x.shape[a + 1] - effective_size(w.shape[a], dilation[a])) // strides[a] + 1 for a in (0, 1)]
+    y = _convolution(x, w, strides, dilation, ((0, rows), (0, 0)))
+    return y[:, : count[0]]
+
+
+def _convolution(x, w, strides, dilation, pads):
+    return lax.conv_general_dilated(
         x, w, strides, pads, rhs_dilation=dilation, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    return y[:, : rows[0], : rows[1]] if extra else y
+
+
+def _padded_rows(x, w, strides, pads) -> int:
+    """How many rows of zeros to put below an unpadded input, for windows that are dropped afterwards.
+
+    JAX 0.10 hands convolutions with more than 16 channels, unless their padding exceeds the kernel, to a library that runs
+    them on one thread, and unpadded ones at half speed.
+    """
+    if JAX_VERSION >= (0, 11) or pads != ((0, 0), (0, 0)) or max(w.shape[:2]) == 1 or max(w.shape[2:]) <= 16:
+        return 0
+    if w.shape[-2] <= 4 or x.shape[1] < 4 * w.shape[0] * max(strides):
+        return strides[0]
+    return w.shape[0] * max(strides)
 
 
 def _convolve_3d(x, w, strides, dilation, pads):
@@ -139,36 +163,41 @@ def _full(g, w, dilation, lo, size):
     return _crop(y, start, size)
 
 
-# ---------------------------------------------------------------- kernel gradient, stride 1
+# ---------------------------------------------------------------- kernel gradient
 
 
-def _fold_kernel_gradient(x, g, dilation):
-    n = len(dilation)
+def _correlate(x, g, strides, dilation, pads, kernel):
+    """w[i] = sum over images and q of x[q * s + i * d - lo] g[q]: a convolution in which images are channels."""
+    n = len(strides)
     if n == 1:
-        return _fold_kernel_gradient(x[:, None], g[:, None], (1, *dilation))[0]
+        pads = ((0, 0), *pads)
+        return _correlate(x[:, None], g[:, None], (1, *strides), (1, *dilation), pads, (1, *kernel))[0]
     if n == 3:
-        count = g.shape[1]
-        depth = (x.shape[1] - count) // dilation[0] + 1
-        x = _taps_to_channels(x, depth, dilation[0], 1, count)
-        w = _fold_kernel_gradient(x.reshape(-1, *x.shape[2:]), g.reshape(-1, *g.shape[2:]), dilation[1:])
-        w = w.reshape(*w.shape[:2], depth, -1, w.shape[-1])
-        return w.transpose(2, 0, 1, 3, 4)
-    return _kernel_gradient_2d(x, g, dilation)
-
-
-def _kernel_gradient_2d(x, g, dilation):
-    """w[i] = sum over images and q of x[q + i * d] g[q]: a convolution in which images are channels."""
-    if x.shape[1:3] == g.shape[1:3]:
+        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (*pads[0], 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)])
+        x = _taps_to_channels(x, kernel[0], dilation[0], strides[0], g.shape[1])
+        x, g = x.reshape(-1, *x.shape[2:]), g.reshape(-1, *g.shape[2:])
+        w = _correlate(x, g, strides[1:], dilation[1:], pads[1:], kernel[1:])
+        return w.reshape(*kernel[1:], kernel[0], -1, w.shape[-1]).transpose(2, 0, 1, 3, 4)
+    if kernel == (1, 1) and max(strides) == 1 and not any(map(any, pads)):
         return jnp.einsum("bhwc,bhwo->co", x, g)[None, None]
+    # Positions that no window reaches would count as further taps: pad less, and cut them off.
+    reach = [(m - 1) * s + effective_size(k, d) for m, s, k, d in zip(g.shape[1:3], strides, kernel, dilation, strict=True)]
+    pads = tuple((lo, max(min(hi, r - lo - m), 0)) for (lo, hi), r, m in zip(pads, reach, x.shape[1:3], strict=True))
+    if any(lo + hi >= r for (lo, hi), r in zip(pads, reach, strict=True)):
+        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)])
+        pads = ((0, 0), (0, 0))
+    x = x[:, : reach[0] - sum(pads[0]), : reach[1] - sum(pads[1])]
+    step = max(_BLOCK, -(-x.shape[0] // _MOST_BLOCKS))
     blocks = [
         lax.conv_general_dilated(
-            x[b : b + _BLOCK],
-            g[b : b + _BLOCK],
+            x[b : b + step],
+            g[b : b + step],
             dilation,
-            "VALID",
+            pads,
+            rhs_dilation=strides,
             dimension_numbers=lax.ConvDimensionNumbers((3, 0, 1, 2), (3, 0, 1, 2), (2, 3, 0, 1)),
         )
-        for b in range(0, x.shape[0], _BLOCK)
+        for b in range(0, x.shape[0], step)
     ]
     return sum(blocks[1:], blocks[0])
 
@@ -226,8 +255,15 @@ def _pad(x, geometry):
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in geometry.pads), (0, 0, 0)])
 
 
+def _flip(w):
+    """w with all taps in reverse order."""
+    return jnp.flip(w, range(w.ndim - 2))
+
+
 def _spread(g, strides):
     """Zeros between the positions of g: position q goes to q * s."""
+    if max(strides) == 1:
+        return g
     config = [(0, 0, 0), *((0, 0, s - 1) for s in strides)]
     return lax.pad(g, jnp.zeros((), g.dtype), config + [(0, 0, 0)] * (g.ndim - len(config)))
 
@@ -235,19 +271,3 @@ def _spread(g, strides):
 def _crop(x, start, size):
     index = tuple(slice(b, b + m) for b, m in zip(start, size, strict=True))
     return x[(slice(None), *index)]
-
-
-def _resize(x, size):
-    """Cut off or fill with zeros at the end, to `size`."""
-    config = [(0, 0, 0), *((0, m - k, 0) for m, k in zip(size, x.shape[1:], strict=False)), (0, 0, 0)]
-    return lax.pad(x, jnp.zeros((), x.dtype), config)
-
-
-def _split_axes(x, outer, inner, lead):
-    """Each axis of length outer * inner, after `lead` others, split; all outer parts first, then all inner ones."""
-    n = len(outer)
-    shape = [*x.shape[:lead], *itertools.chain.from_iterable(zip(outer, inner, strict=True)), *x.shape[lead + n :]]
-    assert math.prod(shape) == x.size
-    x = x.reshape(shape)
-    order = [*range(lead), *range(lead, lead + 2 * n, 2), *range(lead + 1, lead + 2 * n, 2)]
-    return x.transpose(order + list(range(len(order), x.ndim)))

@@ -128,7 +128,8 @@ class Recurrent(nn.Module):
         go_backwards: take the last step first.
         unroll: several steps per round of the compiled loop; masked first steps give zeros as in an unrolled Keras loop.
 
-    Call: x (batch, time, n); initial_state tuple of (batch, units) or None for zeros; mask (batch, time) or None.
+    Call: x (batch, time, n); initial_state tuple of (batch, units) or None for zeros; mask (batch, time) or None;
+    in_masks, masks: dropout masks (gates or 1, batch, n or units) to use instead of drawing some.
     Returns: (output (batch, units) or (batch, time, units), tuple of last states).
     """
 
@@ -171,15 +172,17 @@ class Recurrent(nn.Module):
         return dropout_masks(self.make_rng('dropout'), rate, count, like)
 
     @nn.compact
-    def __call__(self, x, initial_state=None, mask=None, training: bool = False):
+    def __call__(self, x, initial_state=None, mask=None, training: bool = False, in_masks=None, masks=None):
         kernel, recurrent, bias = self.weights(x.shape[-1])
         dtype = jnp.result_type(x, kernel)
         x = x.astype(dtype)
         if initial_state is None:
             initial_state = (jnp.zeros((x.shape[0], self.units), dtype),) * self.state_count
         states = tuple(s.astype(dtype) for s in initial_state)
-        in_masks = self.masks(self.dropout, x[:, 0], training)
-        masks = self.masks(self.recurrent_dropout, states[0], training)
+        if in_masks is None:
+            in_masks = self.masks(self.dropout, x[:, 0], training)
+        if masks is None:
+            masks = self.masks(self.recurrent_dropout, states[0], training)
 
         x, mask = time_major(x, self.go_backwards), step_mask(mask, self.go_backwards)
         unroll = UNROLLED if self.unroll else 1

@@ -2,23 +2,24 @@
 from __future__ import annotations
 
 from kjax import losses, metrics, optimizers
+from kjax.saving.tf_rules import TfNadam, TfRMSprop
 from kjax.utils.generic_utils import get_custom_objects
 
 __all__ = ["compile_arguments"]
 
 _TF_ARGUMENTS = {
-    # argument -> the values at which it changes nothing
-    "weight_decay": (None, 0, 0.0, False),
-    "global_clipnorm": (None,),
+    # argument -> the values at which it changes nothing; None: any
+    "weight_decay": (None, 0, False),
     "use_ema": (False,),
     "ema_momentum": None,
     "ema_overwrite_frequency": None,
     "jit_compile": None,
     "is_legacy_optimizer": None,
-    "centered": (False,),
     "name": None,
     "gradient_accumulation_steps": (None,),
     "loss_scale_factor": (None,),
+    "initial_accumulator_value": None,
+    "clipnorm": (None,),  # of each weight by itself, where Keras 2.2.4 clips all together
 }
 
 
@@ -48,26 +49,35 @@ def _optimizer(described, producer, custom):
         raise ValueError(f"the optimizer must be a dict with 'class_name' and 'config'; got {str(described)[:100]!r}.")
     name = name.rpartition(">")[2] or name
     config = dict(described["config"])
-    if producer.generation == "tf":
-        config = _without_neutral(name, config)
+    if producer.generation == "tf" and name not in custom:
+        name, config = _from_tf(name, config)
     if isinstance(config.get("learning_rate", config.get("lr")), dict):
         raise ValueError(f"optimizer {name}: its learning rate is a schedule, which is not supported.")
-    return optimizers.deserialize({"class_name": name, "config": config}, custom)
+    return optimizers.deserialize({"class_name": name, "config": config}, {"TfNadam": TfNadam, "TfRMSprop": TfRMSprop, **custom})
 
 
-def _without_neutral(name, config):
-    """TensorFlow's arguments that Keras 2.2.4 does not have, dropped at their neutral value."""
-    if name == "RMSprop" and not config.get("momentum"):
-        config.pop("momentum", None)
+def _from_tf(name, config):
+    """Class and arguments of TensorFlow's optimizer as ours; what Keras 2.2.4 does not have is dropped at its neutral value."""
+    new_style = config.get("is_legacy_optimizer") is False
     for key, neutral in _TF_ARGUMENTS.items():
         if key in config:
             value = config.pop(key)
             if neutral is not None and value not in neutral:
                 raise ValueError(f"optimizer {name}: {key}={value!r} is not supported.")
-    for key in ("clipnorm", "clipvalue"):
-        if config.get(key, 0) is None:
-            config.pop(key)
-    return config
+    if config.get("global_clipnorm", 0) is not None and "global_clipnorm" in config:
+        config["clipnorm"] = config["global_clipnorm"]
+    config.pop("global_clipnorm", None)
+    if config.get("clipvalue", 0) is None:
+        config.pop("clipvalue")
+    if name == "RMSprop":
+        if new_style or config.get("momentum") or config.get("centered"):
+            return "TfRMSprop", config
+        config.pop("momentum", None)
+        config.pop("centered", None)
+    if name == "Nadam":
+        config.pop("decay", None)
+        return ("TfNadam" if new_style else name), config
+    return name, config
 
 
 def _named(value, room, custom, what):

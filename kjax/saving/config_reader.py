@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 from kjax.saving.branches import functional_from_graph, functional_from_merge
-from kjax.saving.errors import CorruptFileError
+from kjax.saving.errors import CorruptFileError, UnsafeModelError
+from kjax.saving.graph_checks import calls_of, check_calls
 
 __all__ = ["ConfigReader"]
 
 MODELS = frozenset(("Sequential", "Model", "Functional", "Graph"))
-MAX_LAYERS = 20_000
+MAX_LAYERS = 10_000
+MAX_CALLS = 20_000
+MAX_NAME = 65_536
 
 
 class ConfigReader:
@@ -27,7 +30,11 @@ class ConfigReader:
 
     def model(self, config) -> dict:
         """A model's {'class_name', 'config'} in today's words."""
-        return self.layer(config, self.names)
+        result = self.layer(config, self.names)
+        cost = calls_of(result)
+        if cost > MAX_CALLS:
+            raise UnsafeModelError(self.notes.where, f"building it takes {cost} layer calls; at most {MAX_CALLS} are made.")
+        return result
 
     # ------------------------------------------------------------ what a subclass defines
 
@@ -56,7 +63,7 @@ class ConfigReader:
         """
         self._count += 1
         if self._count > MAX_LAYERS:
-            self.fail(f"more than {MAX_LAYERS} layers.")
+            raise UnsafeModelError(self.notes.where, f"more than {MAX_LAYERS} layers.")
         if not isinstance(data, dict) or not isinstance(data.get("class_name"), str) or "config" not in data:
             self.fail(f"a layer must be a dict with 'class_name' and 'config'; got {str(data)[:100]!r}.")
         name, config = self.class_name(data["class_name"]), data["config"]
@@ -66,6 +73,7 @@ class ConfigReader:
             return self._model(name, config, names)
         if not isinstance(config, dict):
             self.fail(f"the config of {name[:80]} must be a dict; got {str(config)[:100]!r}.")
+        self._check_name(config.get("name"))
         config = self.common(dict(config))
         if isinstance(config.get("layer"), dict):
             config["layer"] = self.layer(config["layer"])
@@ -76,6 +84,10 @@ class ConfigReader:
         if isinstance(config.get("cells"), list):
             config["cells"] = [self.layer(cell) for cell in config["cells"]]
         return self.plain_layer(name, config)
+
+    def _check_name(self, name):
+        if name is not None and (not isinstance(name, str) or not name or len(name) > MAX_NAME or "\0" in name):
+            self.fail(f"the layer name {str(name)[:80]!r} is not valid: a text without NUL, at most {MAX_NAME} characters long, was required.")
 
     def class_name(self, name) -> str:
         """The class name without a package in front of it."""
@@ -89,6 +101,7 @@ class ConfigReader:
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             self.fail(f"the config of a {name} must be a dict with a list of layers; got {str(config)[:100]!r}.")
         layers = [self._graph_layer(data) for data in config["layers"]]
+        check_calls(layers, self.fail)
         fields = self.model_fields(self.common(dict(config)))
         for key in ("input_layers", "output_layers"):
             fields[key] = _coordinates(config.get(key), self)

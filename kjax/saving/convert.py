@@ -129,11 +129,11 @@ def _swapped(shape, swap):
 
 
 def _keras1_local(leaf, name, array):
-    """A channels-first bias (filters, *space) -> (*space, filters)."""
+    """A channels-first bias (filters, *space); Keras 2 reads the numbers of (*space, filters) as if they lay that way."""
     wanted = {w.short_name: tuple(w.shape) for w in leaf.weights}.get(name)
-    if name == "bias" and getattr(leaf.layer, "data_format", None) == "channels_first" and array.ndim == 3:
-        moved = np.moveaxis(array, 0, -1)
-        return moved if moved.shape == wanted else array
+    channels_first = getattr(leaf.layer, "data_format", None) == "channels_first"
+    if name == "bias" and channels_first and array.ndim == 3 and wanted == (*array.shape[1:], array.shape[0]):
+        return np.reshape(array, wanted)
     return array
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from kjax.saving.branches import merge_layer
 from kjax.saving.config_reader import ConfigReader
+from kjax.saving.tf_rules import BatchMeanL1L2
 
 __all__ = ["Keras2Reader"]
 
@@ -20,6 +21,9 @@ class Keras2Reader(ConfigReader):
             config.pop(key, None)
         if name in ("GRU", "GRUCell"):
             config.setdefault("reset_after", False)  # 2.1 and before had no other
+        penalty = config.get("activity_regularizer")
+        if isinstance(penalty, dict) and penalty.get("class_name") == "BatchMeanL1L2":
+            config["activity_regularizer"] = BatchMeanL1L2(**penalty["config"])  # a model of tf.keras, saved again
         return {"class_name": name, "config": config}
 
     def model_fields(self, config):

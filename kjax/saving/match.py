@@ -209,8 +209,20 @@ def plan_values(plans, conversion) -> list:
             raise UnsafeModelError(
                 plan.stored.gate.where, f"{stored} numbers for layer {plan.leaf.layer.name}, which has {plan.leaf.count}."
             )
+        _check_kinds(plan)
         pairs += list(zip(plan.leaf.weights, converted(plan, plan.read(), conversion), strict=True))
     return pairs
+
+
+def _check_kinds(plan):
+    """Real numbers go into real weights, integers into integer ones."""
+    kinds = {np.dtype(w.dtype).kind if w.dtype != "bfloat16" else "f" for w in plan.leaf.weights}
+    for name, header in zip(plan.names, plan.headers, strict=True):
+        kind = "f" if header.dtype.kind == "f" else "i"
+        if kind not in {"f" if k == "f" else "i" for k in kinds}:
+            raise CorruptFileError(
+                f"{plan.stored.gate.where}/{name}", f"elements of type {header.dtype}; the weights of layer {plan.leaf.layer.name} are {sorted(kinds)}."
+            )
 
 
 def converted(plan, arrays, conversion) -> list:

@@ -10,16 +10,18 @@ from kjax.saving.weight_names import parse_weight_name
 __all__ = ["restore_optimizer"]
 
 # how many arrays each optimizer keeps per weight, besides Adam's third with amsgrad
-_SLOTS = {"SGD": 1, "RMSprop": 1, "Adagrad": 1, "Adadelta": 2, "Adam": 2, "Adamax": 2, "Nadam": 2}
+_SLOTS = {"SGD": 1, "RMSprop": 1, "TfRMSprop": 1, "Adagrad": 1, "Adadelta": 2, "Adam": 2, "Adamax": 2, "Nadam": 2, "TfNadam": 2}
 # the names of TensorFlow's slots -> their place here
 _TF_SLOTS = {
-    "SGD": ("momentum",),
+    "SGD": ("momentum", "m"),
     "RMSprop": ("rms", "velocity"),
+    "TfRMSprop": ("rms", "velocity", "momentum", "average", "mg"),
     "Adagrad": ("accumulator",),
     "Adadelta": ("accumulated_grad", "accumulated_delta_var", "accum_grad", "accum_var"),
     "Adam": ("m", "v", "vhat", "velocity_hat"),
     "Adamax": ("m", "u", "v"),
     "Nadam": ("m", "v"),
+    "TfNadam": ("m", "v"),
 }
 
 
@@ -40,7 +42,7 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
         ValueError: when the state does not fit; the optimizer is then not to be used.
     """
     kind = type(optimizer).__name__
-    if kind not in _SLOTS:
+    if not is_known(optimizer):
         raise _Mismatch(f"the layout of the state of {kind} is not known")
     names = gate.texts("weight_names")
     headers = [gate.header(n) for n in names]
@@ -54,7 +56,9 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
     targets = _trainable_in_file(plans, params)
     count = len(targets)
     if slots is None:
-        rest, slots = _blocks(optimizer, kind, headers, rest, count)
+        slots = _blocks(optimizer, kind, headers, rest, count)
+    elif len(slots) != slot_count(optimizer) or any(len(block) != count for block in slots):
+        raise _Mismatch(f"it holds {[len(b) for b in slots]} arrays where {kind} has {slot_count(optimizer)} for each of {count} weights")
     shapes = [plan.headers[n].shape for plan, n in targets]
     order = _order_in_file(targets, shapes, slots, headers, conversion)
     blocks = []
@@ -118,16 +122,16 @@ def _feeds(plan, n, wanted) -> bool:
 
 def _blocks(optimizer, kind, headers, rest, count):
     """The arrays behind the scalars, as one block per slot; Adam's one-element placeholders are left out."""
-    wanted = _SLOTS[kind] + (1 if kind == "Adam" and optimizer.amsgrad else 0)
+    wanted = slot_count(optimizer)
     if count == 0:
-        return [], []
+        return []
     if kind == "Adam" and not optimizer.amsgrad and len(rest) == 3 * count:
         if any(headers[i].shape != (1,) for i in rest[2 * count :]):
             raise _Mismatch("it has three arrays per weight where Adam without amsgrad has two")
         rest = rest[: 2 * count]
     if len(rest) != wanted * count:
         raise _Mismatch(f"it holds {len(rest)} arrays where {kind} has {wanted} for each of the {count} trained arrays in the file")
-    return rest, [rest[k * count : (k + 1) * count] for k in range(wanted)]
+    return [rest[k * count : (k + 1) * count] for k in range(wanted)]
 
 
 def _tf_slots(kind, names, rest):
@@ -140,7 +144,7 @@ def _tf_slots(kind, names, rest):
             return None
         found.setdefault(known[0], []).append(i)
     order = [s for s in _TF_SLOTS[kind] if s in found]
-    return [found[s] for s in order] if order else None
+    return [found[s] for s in order] or None
 
 
 def _order_in_file(targets, shapes, slots, headers, conversion):
@@ -179,3 +183,11 @@ def _converted_block(values, targets, plans, params, conversion) -> list:
 def is_known(optimizer) -> bool:
     """Whether the layout of this optimizer's state is known."""
     return isinstance(optimizer, optimizers.Optimizer) and type(optimizer).__name__ in _SLOTS
+
+
+def slot_count(optimizer) -> int:
+    """How many arrays an optimizer keeps for each trained weight."""
+    kind = type(optimizer).__name__
+    if kind == "TfRMSprop":
+        return 1 + optimizer.moving + optimizer.centered
+    return _SLOTS[kind] + (1 if kind == "Adam" and optimizer.amsgrad else 0)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from kjax.saving.config_reader import ConfigReader
+from kjax.saving.tf_rules import BatchMeanL1L2
 
 __all__ = ["TfKerasReader"]
 
@@ -98,7 +99,17 @@ class TfKerasReader(ConfigReader):
             config.pop("output_shape_module", None)
         if name == "Dropout" and config.get("noise_shape", 0) is None:
             config.pop("noise_shape")
-        return {"class_name": name, "config": {k: self._object(k, v) for k, v in config.items()}}
+        config = {k: self._object(k, v) for k, v in config.items()}
+        if isinstance(config.get("activity_regularizer"), dict):
+            config["activity_regularizer"] = self._penalty(config["activity_regularizer"], config.get("name"))
+        return {"class_name": name, "config": config}
+
+    def _penalty(self, described, layer):
+        """The penalty on an output, which TensorFlow's Keras divides by the batch size."""
+        if described["class_name"] not in ("L1L2", "BatchMeanL1L2"):
+            self.notes(f"layer {layer}: its activity_regularizer {described['class_name']} is not divided by the batch size")
+            return described
+        return BatchMeanL1L2(**described["config"])
 
     def _object(self, key, value):
         """Initializers, regularizers, constraints and activations without module paths."""

@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 MAX_MEMBERS = 500_000
 # An archive may unpack to this many times its size. Compressed zeros reach 1000, data sets stay below 20.
@@ -173,7 +174,9 @@ def _is_tar(archive: Path) -> bool:
         with _decompressed(archive) as stream:
             header = stream.read(tarfile.BLOCKSIZE)
         tarfile.TarInfo.frombuf(header, tarfile.ENCODING, "surrogateescape")
-    except (tarfile.HeaderError, EOFError, OSError, *_CODEC_ERRORS) as error:
+    except EOFError:  # the stream breaks off: unpacking says so
+        return True
+    except (tarfile.HeaderError, OSError, *_CODEC_ERRORS) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         return False
@@ -182,10 +185,10 @@ def _is_tar(archive: Path) -> bool:
 
 def _unpack_tar(archive: Path, staging: _Staging) -> None:
     with _decompressed(archive) as stream:
-        counted = _Counted(stream, staging)
+        counted: Any = _Counted(stream, staging)  # tarfile asks no more of a stream than read
         with tarfile.open(fileobj=counted, mode="r|") as tar:
             for member in tar:
-                tar.members = []  # tarfile would remember every header
+                tar.members = []  # type: ignore[attr-defined]  # tarfile would remember every header
                 if member.isdir():
                     staging.add_folder(member.name)
                 elif member.type in (tarfile.REGTYPE, tarfile.AREGTYPE):

@@ -130,7 +130,7 @@ class SequenceEnqueuer:
             waited = time.monotonic() - began
             place = line.oldest_label() or "the turn of an epoch"
             if waited >= self.give_up_seconds:
-                self.stop(timeout=0)
+                self.stop(timeout=1)
                 raise TimeoutError(f"{_describe(self.sequence)} gave nothing for {waited:.0f} s at {place}")
             if not warned:
                 warned = True
@@ -140,7 +140,7 @@ class SequenceEnqueuer:
         packed = self._packed()
         if packed is None:
             return self._thread_makers()
-        return [_ProcessMaker(*packed, self._seed(number)) for number in range(self.workers)]
+        return [_ProcessMaker(packed, self._seed(number)) for number in range(self.workers)]
 
     def _packed(self):
         if not self.use_multiprocessing:
@@ -245,8 +245,8 @@ class _NextMaker:
 class _ProcessMaker:
     """Makes batches in a process, started when the first is wanted."""
 
-    def __init__(self, packed, main, seed):
-        self.news = (packed, main, seed)
+    def __init__(self, packed, seed):
+        self.news = (*packed, seed)
         self.process = None
         self.stopped = False
         self.guard = threading.Lock()

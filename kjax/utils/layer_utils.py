@@ -43,7 +43,7 @@ def print_summary(model, line_length=None, positions=None, print_fn=None) -> Non
     def row(fields):
         line = ""
         for field, end in zip(fields, positions, strict=False):
-            line = (line and line + " ") + str(field)
+            line = line[:-1] + " " * bool(line) + str(field)
             line = line[:end].ljust(end)
         print_fn(line)
 

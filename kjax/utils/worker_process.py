@@ -13,11 +13,21 @@ import subprocess
 import sys
 import traceback
 import types
+from typing import Any
 
 import numpy as np
 
 _LENGTH = struct.Struct("<Q")
-_START = "import sys; sys.path[:] = {path!r}; from kjax.utils.worker_process import serve; serve()"
+# Before anything else is imported, the pipes are put aside: what is printed goes to the terminal, not between answers.
+_START = """
+import os, sys
+requests, answers = os.dup(0), os.dup(1)
+os.dup2(2, 1)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+sys.path[:] = {path!r}
+from kjax.utils.worker_process import serve
+serve(requests, answers)
+"""
 
 
 class WorkerError(RuntimeError):
@@ -160,14 +170,11 @@ def _receive(pipe):
     return pickle.loads(data)
 
 
-def serve() -> None:
-    """The worker's end: answers requests until its input is closed."""
+def serve(requests_fd: int, answers_fd: int) -> None:
+    """The worker's end: answers what comes through one file descriptor into the other, until the first is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what user code prints goes to the terminal, not between the answers
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    source = None
+    requests, answers = os.fdopen(requests_fd, "rb"), os.fdopen(answers_fd, "wb")
+    source: Any = None
     while True:
         try:
             request = _receive(requests)

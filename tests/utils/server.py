@@ -26,6 +26,7 @@ def serving(files: Files):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            self.path = self.path.partition("?")[0]
             files.requests.append(self.path)
             if self.path in files.moved:
                 self.send_response(302)

@@ -4,6 +4,8 @@ import hashlib
 import io
 import multiprocessing
 import os
+import random
+import socket
 import tarfile
 import time
 
@@ -13,7 +15,7 @@ from kjax.utils import downloads
 from kjax.utils.data_utils import _hash_file, get_file, validate_file
 from tests.utils.server import Files, serving
 
-BODY = os.urandom(300_000)
+BODY = random.Random(0).randbytes(300_000)
 SHA, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
 
 
@@ -114,8 +116,6 @@ def test_not_there(files, cache):
 
 def test_a_server_that_says_nothing(files, cache, monkeypatch):
     monkeypatch.setattr(downloads, "TIMEOUT_SECONDS", 0.2)
-    import socket
-
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -167,7 +167,8 @@ def test_leftovers_of_killed_downloads_go(files, cache):
     assert everything_in(cache) == ["datasets/.a.bin.y.part", "datasets/a.bin"]
 
 
-def get_in_process(url, cache_dir, results):
+def get_in_process(url, cache_dir, results, together):
+    together.wait(60)
     path = get_file("a.bin", url, file_hash=SHA, cache_dir=cache_dir)
     results.put(_hash_file(path))
 
@@ -175,7 +176,7 @@ def get_in_process(url, cache_dir, results):
 def test_two_processes_at_once(files, cache):
     spawn = multiprocessing.get_context("spawn")
     results = spawn.Queue()
-    arguments = (files.url + "/a.bin", str(cache), results)
+    arguments = (files.url + "/a.bin", str(cache), results, spawn.Barrier(2))
     processes = [spawn.Process(target=get_in_process, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
@@ -183,7 +184,7 @@ def test_two_processes_at_once(files, cache):
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    assert everything_in(cache) == ["datasets/a.bin"]
+    assert everything_in(cache / "datasets") == ["a.bin"]
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX permissions")

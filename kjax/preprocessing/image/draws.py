@@ -14,18 +14,16 @@ class Transforms:
     channel_shift, brightness.
     """
 
-    __slots__ = (
-        "brightness",
-        "channel_shift",
-        "flip_horizontal",
-        "flip_vertical",
-        "shear",
-        "theta",
-        "tx",
-        "ty",
-        "zx",
-        "zy",
-    )
+    theta: np.ndarray | None
+    tx: np.ndarray | None
+    ty: np.ndarray | None
+    shear: np.ndarray | None
+    zx: np.ndarray | None
+    zy: np.ndarray | None
+    channel_shift: np.ndarray | None
+    brightness: np.ndarray | None
+    flip_horizontal: np.ndarray
+    flip_vertical: np.ndarray
 
     def affine(self):
         """(theta, tx, ty, shear, zx, zy) with neutral numbers for None; None if all are."""

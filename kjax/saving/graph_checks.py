@@ -1,0 +1,79 @@
+"""Checks of a model config's graph, in time proportional to its size."""
+from __future__ import annotations
+
+__all__ = ["calls_of", "check_calls"]
+
+_MODELS = ("Model", "Sequential")
+
+
+def check_calls(layers, fail) -> None:
+    """The layers of a functional config, checked to be callable one after the other.
+
+    Args:
+        layers: list of {'name', 'inbound_nodes', ...}.
+        fail: called with the reason when names are missing, twice there, or refer to one another in a circle.
+    """
+    by_name = {}
+    for data in layers:
+        if data["name"] in by_name:
+            fail(f"two layers are called {data['name'][:80]!r}.")
+        by_name[data["name"]] = data
+    calls = [(data["name"], i, call) for data in layers for i, call in enumerate(data["inbound_nodes"])]
+    waiting: dict[tuple, int] = {}
+    users: dict[tuple, list] = {}
+    done_in_order = set()
+    ordered = True
+    first = {d["name"]: 1 if d["class_name"] in _MODELS else 0 for d in layers}
+    for data in layers:
+        if not data["inbound_nodes"]:
+            done_in_order.add((data["name"], 0))
+    for name, i, call in calls:
+        node = (name, first[name] + i)
+        needs = set()
+        for source, index, *_ in call:
+            if source not in by_name:
+                fail(f"layer {name[:80]!r} takes its input from {source[:80]!r}, which is not there.")
+            place = (source, index)
+            if by_name[source]["inbound_nodes"] or index:
+                needs.add(place)
+        if i:
+            needs.add((name, first[name] + i - 1))
+        ordered = ordered and needs <= done_in_order
+        done_in_order.add(node)
+        waiting[node] = len(needs)
+        for place in needs:
+            users.setdefault(place, []).append(node)
+    if not ordered:
+        _resolve(waiting, users, fail)
+
+
+def _resolve(waiting, users, fail):
+    ready = [node for node, count in waiting.items() if count == 0]
+    done = []
+    while ready:
+        node = ready.pop()
+        done.append(node)
+        for user in users.get(node, ()):
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                ready.append(user)
+    if len(done) != len(waiting):
+        stuck = sorted({name for (name, _), count in waiting.items() if count})[:5]
+        fail(f"the inputs of layers {[n[:80] for n in stuck]} refer to one another in a circle, or to calls that are not there.")
+
+
+def calls_of(data) -> int:
+    """How many layer calls it takes to build a config: a model inside costs its own calls each time it is called."""
+    config = data.get("config")
+    if not isinstance(config, dict):
+        return 1
+    inner = config.get("layers")
+    if data.get("class_name") in _MODELS and isinstance(inner, list):
+        return 1 + sum(calls_of(d) * max(1, len(d.get("inbound_nodes", ()) or ())) for d in inner)
+    cost = 1
+    for key in ("layer", "backward_layer", "cell"):
+        if isinstance(config.get(key), dict):
+            cost += 2 * calls_of(config[key])
+    if isinstance(config.get("cells"), list):
+        cost += sum(calls_of(c) for c in config["cells"])
+    return cost
