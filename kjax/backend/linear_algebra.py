@@ -36,6 +36,14 @@ def _batch_dot(x, y, axes):
         x = x if a == x.ndim - 1 else jnp.swapaxes(x, -1, -2)
         y = y if b == y.ndim - 2 else jnp.swapaxes(y, -1, -2)
         return jnp.matmul(x, y)
+    if axes is not None and y.ndim == x.ndim + 1 > 3 and a == x.ndim - 1 and b >= y.ndim - 2:
+        # a vector for each matrix of the stack (capsules)
+        if x.shape[:-1] != y.shape[:-2]:
+            raise ValueError(
+                f"batch_dot: with axes {axes!r} the leading axes of x must be those of y, {tuple(y.shape[:-2])}; "
+                f"got shapes {tuple(x.shape)} and {tuple(y.shape)}."
+            )
+        return jnp.matmul(x[..., None, :], y if b == y.ndim - 2 else jnp.swapaxes(y, -1, -2))[..., 0, :]
     left = [i for i in range(1, x.ndim) if i != a]
     right = [i for i in range(1, y.ndim) if i != b]
     x_axes = [0] + [1 if i == a else i + 1 for i in range(1, x.ndim)]
@@ -79,7 +87,8 @@ def batch_dot(x, y, axes=None):
         x, y: tensors of rank 2 or more.
         axes: int or (int, int): the axis of x and that of y to be summed over; default: the last of x and the last
             but one of y.
-    Differs: for ranks above 3 with both axes among the last two, the axes before them are stacked batches, as in 2.2.4;
-        any other pair of axes follows 2.3 (2.2.4 sums over another axis than it was told).
+    Differs: for ranks above 3 with both axes among the last two, the axes before them are stacked batches, as in 2.2.4:
+        (batch, n, a) and (batch, n, a, b) with axes (2, 2) give (batch, n, b). Any other pair of axes follows 2.3
+        (2.2.4 sums over another axis than it was told, or fails).
     """
     return _batch_dot(x, y, axes)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
+from kjax.compat.convert import marked
 from kjax.compat.names import METHOD_NAMES
 
 
@@ -37,7 +39,7 @@ class OldKeys(dict):
         raise KeyError(key)
 
 
-def accept_keras1_params(callback: type) -> None:
+def accept_keras1_params(callback: Any) -> None:
     """Let callbacks read `self.params` by the keys of Keras 1."""
     set_params = callback.set_params
     if hasattr(set_params, "keras1"):
@@ -47,11 +49,10 @@ def accept_keras1_params(callback: type) -> None:
     def with_old_keys(self, params):
         return set_params(self, OldKeys(params))
 
-    with_old_keys.keras1 = True
-    callback.set_params = with_old_keys
+    callback.set_params = marked(with_old_keys)
 
 
-def accept_keras1_methods(layer: type) -> None:
+def accept_keras1_methods(layer: Any) -> None:
     """Let subclasses of a base class define methods under their Keras 1 names, and call them by either name."""
     if "_keras1_methods" in vars(layer):
         return
@@ -71,7 +72,7 @@ def accept_keras1_methods(layer: type) -> None:
     layer.__init_subclass__ = classmethod(__init_subclass__)
 
 
-def _pair_methods(cls: type) -> None:
+def _pair_methods(cls: Any) -> None:
     """Where a class defines a method by one name, define it by the other too: `super()` works by both."""
     for old, new in METHOD_NAMES.items():
         own = vars(cls)
@@ -81,7 +82,7 @@ def _pair_methods(cls: type) -> None:
             setattr(cls, new, own[old])
 
 
-def _subclasses(cls: type) -> Iterator[type]:
+def _subclasses(cls: Any) -> Iterator[Any]:
     for sub in cls.__subclasses__():
         yield sub
         yield from _subclasses(sub)

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,12 @@ def converting(interface: Interface, label: str | None = None, method: bool = Tr
     return decorate
 
 
+def marked(wrapper: Callable) -> Callable:
+    """The wrapper with a sign that says it takes Keras 1 calls already."""
+    wrapper.keras1 = True  # type: ignore[attr-defined]
+    return wrapper
+
+
 def _value(table: Mapping[Any, Any] | None, value: Any) -> Any:
     if table is None or not isinstance(value, str):
         return value
@@ -141,7 +148,8 @@ def _warn(text: str) -> None:
 
 def _outside() -> int:
     """The stack level of the first frame that is not kjax's: the line that made the call."""
-    level, frame = 2, sys._getframe(2)
+    level = 2
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("kjax."):
         level, frame = level + 1, frame.f_back
     return level

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from typing import Any
 
 from kjax import activations, constraints, initializers, regularizers
 from kjax import backend as K
@@ -422,7 +423,7 @@ class BatchNormalizationByInput(BatchNormalization):
         return {**super().get_config(), "mode": self.mode}
 
 
-def accept_modes(cls: type) -> None:
+def accept_modes(cls: Any) -> None:
     """Let `BatchNormalization(mode=1)` and `(mode=2)` give the layer that Keras 1 meant."""
     if "__new__" in vars(cls):
         return

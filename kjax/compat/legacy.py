@@ -8,20 +8,22 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from kjax.compat.attributes import Renamed, RenamedSettable, accept_keras1_methods, accept_keras1_params
 from kjax.compat.calls import CALLS, METHODS
-from kjax.compat.convert import Interface, convert, converting
+from kjax.compat.convert import Interface, convert, converting, marked
 from kjax.compat.layers1 import accept_modes
 from kjax.compat.merge1 import accept_merge_first
 from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES, REGISTRIES, WEIGHTS
+from kjax.compat.paths import MODULES, Absent
 from kjax.compat.positions import adapted_initializers, read_positions
 from kjax.compat.rules import INTERFACES, LAYERS
 
 PACKAGE = "kjax"
 
 
-def accept_keras1(name: str) -> Callable[[type], type]:
+def accept_keras1(name: str) -> Callable[[Any], Any]:
     """Class decorator: the constructor takes Keras 1 calls too, with Keras's warning; its signature stays Keras 2's.
 
     Args:
@@ -30,7 +32,7 @@ def accept_keras1(name: str) -> Callable[[type], type]:
     row = LAYERS[name]
     interface = INTERFACES[row.interface]
 
-    def decorate(cls: type) -> type:
+    def decorate(cls: Any) -> Any:
         original = cls.__init__
         if "__init__" in vars(cls) and hasattr(original, "keras1"):
             return cls
@@ -45,8 +47,7 @@ def accept_keras1(name: str) -> Callable[[type], type]:
                 kwargs.pop(ignored, None)
             original(self, *args, **adapted_initializers(kwargs))
 
-        __init__.keras1 = row
-        cls.__init__ = __init__
+        cls.__init__ = marked(__init__)
         return cls
 
     return decorate
@@ -77,6 +78,10 @@ def apply() -> list[str]:
         _add_attributes(target, names, missing, RenamedSettable)
     for target, names in WEIGHTS.items():
         _add_attributes(target, names, missing, Renamed)
+    for path, row in MODULES.items():
+        # as with Keras, `keras.legacy.layers` and the like are there after `import keras`
+        if not isinstance(row, Absent):
+            _module(path, missing)
     for target, names in REGISTRIES.items():
         _get(target).update({name: _get(found) for name, found in names.items()})
     accept_keras1_methods(_get("engine.base_layer:Layer"))
@@ -109,31 +114,26 @@ def _wrap(target: str, interface: Interface, missing: list[str]) -> None:
     if module is None:
         return
     *owners, name = path.split(".")
-    owner = module
+    owner: Any = module
     for part in owners:
         owner = getattr(owner, part, None)
-    found = None if owner is None else getattr(owner, name, None)
+    found: Any = None if owner is None else getattr(owner, name, None)
     if found is None:
         missing.append(target)
     elif hasattr(found.__init__ if inspect.isclass(found) else found, "keras1"):
         return
     elif inspect.isclass(found):
-        found.__init__ = _marked(converting(_lenient(interface))(found.__init__))
+        found.__init__ = marked(converting(_lenient(interface))(found.__init__))  # type: ignore[method-assign]
     elif owners:
         label = None if name == "__init__" else name
-        setattr(owner, name, _marked(converting(_lenient(interface), label)(found)))
+        setattr(owner, name, marked(converting(_lenient(interface), label)(found)))
     else:
-        _replace(module, name, found, _marked(converting(_lenient(interface), name, method=False)(found)))
+        _replace(module, name, found, marked(converting(_lenient(interface), name, method=False)(found)))
 
 
 def _lenient(interface: Interface) -> Interface:
     """Without the limit on positional arguments: more of them mean the same in Keras 1 and Keras 2 methods."""
     return Interface(None, interface.renamed, interface.values, interface.steps)
-
-
-def _marked(wrapper):
-    wrapper.keras1 = True
-    return wrapper
 
 
 def _replace(module, name, old, new) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from types import ModuleType
+from typing import Any
 
 from kjax import backend as K
 from kjax.engine.base_layer import Layer, unique
@@ -251,7 +252,7 @@ def _restored(value, kind, key, name, custom_objects):
     return known[value]
 
 
-def accept_merge_first(sequential: type) -> None:
+def accept_merge_first(sequential: Any) -> None:
     """Let a Sequential begin with a Merge of models: its inputs are theirs."""
     if "_merge_first" in vars(sequential):
         return

@@ -130,12 +130,15 @@ NAMES: dict[str, dict[str, str]] = {
     "utils": {"H5Dict": "utils.io_utils:H5Dict"},
     "utils.conv_utils": {"normalize_data_format": "backend.config:normalize_data_format"},
     "utils.generic_utils": {
+        "getargspec": "compat.utils23:getargspec",
         "get_from_module": "compat.utils1:get_from_module",
         "make_tuple": "compat.utils1:make_tuple",
     },
     "utils.io_utils": {
         "load_array": "compat.utils1:load_array",
+        "load_from_binary_h5py": "compat.utils23:load_from_binary_h5py",
         "save_array": "compat.utils1:save_array",
+        "save_to_binary_h5py": "compat.utils23:save_to_binary_h5py",
     },
     "utils.layer_utils": {
         "count_total_params": "compat.utils1:count_total_params",
@@ -151,6 +154,7 @@ NAMES: dict[str, dict[str, str]] = {
         "multiclass_logloss": "compat.utils1:multiclass_logloss",
         "probas_to_classes": "compat.utils1:probas_to_classes",
     },
+    "utils.vis_utils": {name: f"compat.utils23:{name}" for name in ("add_edge", "is_model", "is_wrapped_model")},
     "utils.test_utils": {"keras_test": "compat.utils1:keras_test"},
 }
 

@@ -58,6 +58,14 @@ _HELPERS = (
     "iter_sequence_infinite make_batches standardize_class_weights standardize_input_data "
     "standardize_sample_or_class_weights standardize_sample_weights standardize_weights weighted_masked_objective"
 )
+_SAVING = (
+    "load_model model_from_config model_from_json model_from_yaml save_attributes_to_hdf5_group save_model "
+    "save_weights_to_hdf5_group"
+)
+_WEIGHT_FILES = (
+    "load_attributes_from_hdf5_group load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name pickle_model "
+    "preprocess_weights_for_loading unpickle_model"
+)
 
 # path (without `kjax.`) -> what is there; a file of kjax at the path itself comes first
 MODULES: dict[str, Alias | Namespace | Absent] = {
@@ -80,6 +88,14 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
     "callbacks.callbacks": Alias("callbacks"),
     "callbacks.tensorboard_v1": Alias("callbacks"),
     "callbacks.tensorboard_v2": Alias("callbacks"),
+    "engine.saving": Namespace(
+        "Models and weights in files.",
+        {
+            "saving": _SAVING,
+            "saving.helpers": _WEIGHT_FILES,
+            "utils.io_utils": "ask_to_proceed_with_overwrite h5dict",
+        },
+    ),
     "engine.topology": Namespace(
         "Layers, nodes and networks, as Keras before 2.2 kept them in one file.",
         {
@@ -87,6 +103,10 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
             "engine.input_layer": "Input InputLayer",
             "engine.network": "Network Container=Network",
             "compat.merge1": "Merge merge",
+            "saving": "save_weights_to_hdf5_group",
+            "saving.helpers": (
+                "load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name preprocess_weights_for_loading"
+            ),
             "utils.generic_utils": "object_list_uid to_list",
             "utils.layer_utils": "get_source_inputs",
         },
@@ -107,6 +127,7 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
         },
     ),
     "objectives": Alias("losses"),
+    "utils.test_utils": Alias("compat.layer_tests"),
     "utils.visualize_util": Namespace(
         "Diagrams of models.", {"utils.vis_utils": "model_to_dot plot=plot_model plot_model"}
     ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kjax.compat import steps
 from kjax.compat.convert import Interface
@@ -43,7 +45,7 @@ def interface(positional: str | None, renamed=None, *called) -> Interface:
         called: the steps.
     """
     renamed = renamed or {}
-    values = {"dim_ordering": FORMATS} if "dim_ordering" in renamed else {}
+    values: dict[str, Mapping[Any, Any]] = {"dim_ordering": FORMATS} if "dim_ordering" in renamed else {}
     if "consume_less" in renamed:
         values["consume_less"] = IMPLEMENTATIONS
     return Interface(None if positional is None else tuple(positional.split()), renamed, values, called)

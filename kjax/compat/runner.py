@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import code
 import importlib
+import importlib.abc
 import importlib.machinery
 import io
 import os
@@ -15,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import kjax
 from kjax.compat.aliases import install_as_keras
@@ -116,28 +117,28 @@ def _run_script(path: str, args: list[str]) -> None:
     exec(compiled, main.__dict__)
 
 
-def _script_code(path: str, filename: str) -> tuple[CodeType, importlib.machinery.FileLoader]:
-    if path.endswith(".pyc"):
-        loader = importlib.machinery.SourcelessFileLoader("__main__", filename)
-        return loader.get_code("__main__"), loader
+def _script_code(path: str, filename: str) -> tuple[Any, importlib.abc.Loader]:
     try:
         with io.open_code(filename) as f:
             source = f.read()
     except OSError as err:
         print(f"{sys.executable}: can't open file {filename!r}: [Errno {err.errno}] {err.strerror}", file=sys.stderr)
         sys.exit(2)
+    if path.endswith(".pyc"):
+        loader = importlib.machinery.SourcelessFileLoader("__main__", filename)
+        return loader.get_code("__main__"), loader
     return _compiled(source, filename), importlib.machinery.SourceFileLoader("__main__", filename)
 
 
 def _run_folder(path: str, args: list[str]) -> None:
     _enter([path, *args], os.path.join(os.getcwd(), path), None, always=True)
     # runpy's own entry, which the interpreter uses for folders and for -m: tracebacks and messages come out the same
-    runpy._run_module_as_main("__main__", False)
+    runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
 
 
 def _run_module(name: str, args: list[str]) -> None:
     _enter(["-m", *args], os.getcwd(), None)
-    runpy._run_module_as_main(name)
+    runpy._run_module_as_main(name)  # type: ignore[attr-defined]
 
 
 def _run_code(source: str, args: list[str]) -> None:

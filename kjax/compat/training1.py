@@ -150,7 +150,7 @@ def standardize_weights(y, sample_weight=None, class_weight=None, sample_weight_
         return sample_weight
     if isinstance(class_weight, dict) and not temporal:
         labels = np.argmax(y, axis=1) if np.ndim(y) == 2 and np.shape(y)[1] > 1 else np.ravel(y)
-        unknown = set(np.unique(labels)) - set(class_weight)
+        unknown = set(np.unique(labels).tolist()) - set(class_weight)
         if unknown:
             raise ValueError(f"class_weight must have all classes of the targets; it lacks {sorted(unknown)}.")
         return np.array([class_weight[label] for label in labels])

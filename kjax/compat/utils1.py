@@ -56,7 +56,7 @@ def get_from_module(identifier, module_params, module_name, instantiate=False, k
         kwargs: dict of its arguments.
     """
     arguments = dict(kwargs or {})
-    if isinstance(identifier, dict):
+    if isinstance(identifier, dict) and "name" in identifier:
         arguments = {k: v for k, v in identifier.items() if k != "name"}
         identifier = identifier["name"]
         instantiate = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from kjax.engine.base_layer import to_list
+from kjax.engine.rows import Rows
 from kjax.graph import KerasTensor, Variable
 
 __all__ = [
@@ -18,20 +19,20 @@ __all__ = [
 
 
 def _as_array(x, name, what):
-    """An array, or a sliceable object with a shape (HDF5 data set, memmap) as it is."""
+    """An array; Rows for what is not in memory: HDF5 data sets, memory maps, anything with a shape that can be sliced."""
     if isinstance(x, (KerasTensor, Variable)):
         raise ValueError(
             f"Error when checking {what}: {name} was given the symbolic tensor {x!r}; arrays were expected. "
             "To call a model on a tensor write model(tensor)."
         )
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.memmap):
+        array = Rows(x)
+    elif isinstance(x, np.ndarray):
         array = x
     elif hasattr(x, "values") and hasattr(x, "iloc"):  # pandas
         array = x.values
     elif hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__jax_array__") and not hasattr(x, "__array_interface__"):
-        if hasattr(x, "devices"):
-            return np.asarray(x)
-        return x
+        array = np.asarray(x) if hasattr(x, "devices") else Rows(x)
     else:
         array = np.asarray(x)
     if array.dtype == object:
@@ -82,7 +83,7 @@ def standardize(data, names, shapes, dtypes, what) -> list:
     for name, shape, dtype, x in zip(names, shapes or [None] * len(names), dtypes, arrays, strict=True):
         x = _as_array(x, name, what)
         if len(x.shape) == 1:
-            x = np.asarray(x).reshape(-1, 1)
+            x = x.as_column() if isinstance(x, Rows) else x.reshape(-1, 1)
         if len(x.shape) == 0:
             raise ValueError(f"Error when checking {what}: expected {name} to be an array with a batch axis; got the scalar {x!r}.")
         if shape is not None:
@@ -99,9 +100,9 @@ def _from_list(data, names, what) -> list:
 
 def _cast(x, dtype):
     """Floating-point data in the input's type; narrow integers stay so that less is moved."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "fc" and x.dtype != dtype and np.dtype(dtype).kind == "f":
+    if x.dtype.kind in "fc" and x.dtype != dtype and np.issubdtype(dtype, np.floating):
         return x.astype(dtype)
-    if isinstance(x, np.ndarray) and x.dtype in (np.int64, np.uint64):
+    if x.dtype in (np.int64, np.uint64):
         return x.astype(dtype if np.dtype(dtype).kind == "f" else "int32")
     return x
 
@@ -258,21 +259,10 @@ def _weights_of_classes(classes, y, name, mode):
 
 
 def cut(x, start, stop):
-    """Rows start to stop."""
-    return x[start:stop]
+    """Rows start to stop; nothing is read for it."""
+    return x.part(start, stop) if isinstance(x, Rows) else x[start:stop]
 
 
 def take(x, index):
-    """Rows `index` of an array or of a sliceable object; a fresh NumPy array."""
-    if isinstance(x, np.ndarray):
-        return np.take(x, index, axis=0)
-    order = np.argsort(index, kind="stable")
-    rows = index[order]
-    if rows[-1] - rows[0] + 1 == len(rows) and len(np.unique(rows)) == len(rows):
-        data = np.asarray(x[int(rows[0]) : int(rows[-1]) + 1])
-    else:
-        unique_rows, inverse = np.unique(rows, return_inverse=True)
-        data = np.asarray(x[unique_rows.tolist()])[inverse]
-    result = np.empty_like(data)
-    result[order] = data
-    return result
+    """Rows `index` of an array or of Rows; a fresh NumPy array."""
+    return np.take(x, index, axis=0) if isinstance(x, np.ndarray) else x.take(index)

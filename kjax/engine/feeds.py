@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from kjax.engine.data import take
+from kjax.engine.rows import whole
 
 __all__ = ["Feed", "batch_order"]
 
@@ -25,6 +26,12 @@ class Feed:
             index = np.concatenate([index, np.full(size - len(index), index[-1], index.dtype)])
         data = [take(x, index) for x in self.data]
         return (data, [None if w is None else take(w, index) for w in self.weights]), rows
+
+    def whole(self, size=None):
+        """All samples as one batch, as `batch` gives it; with `size` padded to it."""
+        if size is not None and size > self.size:
+            return self.batch(np.arange(self.size), size)
+        return ([whole(x) for x in self.data], [None if w is None else whole(w) for w in self.weights]), None
 
     def chunk(self, index, steps, size, pad):
         """Several batches stacked: arrays (steps, size, ...) and rows None; padded: (steps, pad, ...) and rows (steps, pad)."""

@@ -43,7 +43,8 @@ class InputLayer(Layer):
             batch_input_shape = (batch_size, *_as_shape(input_shape, name))
         self.batch_input_shape = _as_shape(batch_input_shape, name)
         self.dtype = dtype or (K.floatx() if input_tensor is None else input_tensor.dtype)
-        self.is_placeholder = input_tensor is None
+        # A tensor that is computed, not fed: the model needs no data for it.
+        self.is_placeholder = input_tensor is None or K.is_placeholder(input_tensor)
         if input_tensor is None:
             input_tensor = KerasTensor(self.batch_input_shape, self.dtype, name=self.name + ":0")
             input_tensor._is_placeholder = True
@@ -75,7 +76,7 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, ten
         name: of the input; must be unique in a model.
         dtype: default `floatx()`.
         sparse: only False.
-        tensor: an existing symbolic tensor to take.
+        tensor: an existing symbolic tensor to take; data are fed for it only when it is a placeholder.
 
     Returns:
         KerasTensor of shape (batch, *shape).

@@ -6,10 +6,11 @@ import time
 import jax
 import numpy as np
 
+from kjax import backend as K
 from kjax.engine.feeds import Feed, batch_order
 from kjax.engine.logs import BatchLogs, Logs
 
-__all__ = ["Figures", "fit_loop", "predict_loop", "test_loop"]
+__all__ = ["Figures", "fit_loop", "is_due", "on_host", "predict_loop", "test_loop"]
 
 _CHUNK_BYTES = 1 << 25  # how much data one chunk of batches holds at most
 _CHUNK_STEPS = 256
@@ -55,7 +56,22 @@ def _is_ready(array) -> bool:
     return array.is_ready() if isinstance(array, jax.Array) else True
 
 
-def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_epoch, validate, steps=None):
+def is_due(freq, epoch) -> bool:
+    """Whether the epoch (counted from 0) is validated: `validation_freq` is an int, or the epochs' numbers from 1."""
+    if isinstance(freq, (list, tuple, set, range)):
+        return epoch + 1 in freq
+    if isinstance(freq, bool) or not isinstance(freq, (int, np.integer)) or freq < 1:
+        raise ValueError(f"validation_freq must be an integer >= 1 or a list of epochs' numbers; got {freq!r}.")
+    return (epoch + 1) % freq == 0
+
+
+def on_host(y) -> np.ndarray:
+    """An output as a NumPy array; what a layer computed in fewer bits than `floatx` has is given in `floatx`."""
+    y = np.asarray(y)
+    return y.astype(K.floatx()) if str(y.dtype) in ("bfloat16", "float16") and str(y.dtype) != K.floatx() else y
+
+
+def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_epoch, validate, steps=None, validation_freq=1):
     """Trains.
 
     Args:
@@ -63,9 +79,13 @@ def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_
         callbacks: CallbackList, already told of model and parameters.
         validate: function giving the validation figures of an epoch, or None.
         steps: batches per epoch when the data repeat (steps_per_epoch), or None for one pass.
+        validation_freq: validate every so many epochs, or after the listed ones.
     """
     executor = model._executor("train")
+    if validate is not None:
+        is_due(validation_freq, 0)
     for epoch in range(initial_epoch, epochs):
+        model._keep_state(epoch)
         model._reset_metrics()
         callbacks.on_epoch_begin(epoch, Logs())
         figures = Figures(model.metrics_names, model.stateful_metric_names)
@@ -77,7 +97,7 @@ def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_
         else:
             _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures)
         logs = Logs(figures.averages())
-        if validate is not None and not model.stop_training:
+        if validate is not None and is_due(validation_freq, epoch) and not model.stop_training:
             logs.update(validate())
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -200,11 +220,11 @@ def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> li
         pad = _bucket(size, batch_size, model._placement) if executor.rowwise else None
         order = np.arange(size)
         if pad is None or pad == size:
-            batch = (feed.data, feed.weights)
+            batch, _ = feed.whole()
         else:
             batch, _ = feed.batch(order, pad)
         _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
-        return [np.array(y)[:size] if y.shape[0] != size else np.array(y) for y in outputs]
+        return [np.array(on_host(y)[:size]) for y in outputs]
     order = np.resize(np.arange(feed.size), size)
     pad = padding(model, executor, size, batch_size)
     parts: list = []
@@ -216,8 +236,8 @@ def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> li
         if on_batch is not None:
             on_batch(start + len(index), number + 1)
         if len(parts) > 2:
-            parts[-3] = ([np.asarray(y) for y in parts[-3][0]], parts[-3][1])
-    return [np.concatenate([np.asarray(outputs[i])[:n] for outputs, n in parts]) for i in range(len(model.outputs))]
+            parts[-3] = ([on_host(y) for y in parts[-3][0]], parts[-3][1])
+    return [np.concatenate([on_host(outputs[i])[:n] for outputs, n in parts]) for i in range(len(model.outputs))]
 
 
 def _bucket(size, batch_size, placement) -> int:

@@ -83,7 +83,9 @@ class Network(Layer):
         self._output_coordinates = [x._keras_history for x in self.outputs]
         self.input_names = [layer.name for layer in self._input_layers]
         self.output_names = _unique_names([layer.name for layer in self._output_layers])
-        self._feed_input_names = list(self.input_names)
+        fed = [getattr(layer, "is_placeholder", True) for layer in self._input_layers]
+        self._feed_inputs = [x for x, wanted in zip(self.inputs, fed, strict=True) if wanted]
+        self._feed_input_names = [n for n, wanted in zip(self.input_names, fed, strict=True) if wanted]
         self.built = True
         Node(
             self,

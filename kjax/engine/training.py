@@ -20,6 +20,7 @@ from kjax.engine.modules import run_module
 from kjax.engine.network import Network
 from kjax.engine.objectives import loss_name, make_metrics, make_objectives
 from kjax.engine.persistence import Persistence
+from kjax.engine.safeguard import Safeguard
 from kjax.graph import as_update
 from kjax.graph.random import next_key
 
@@ -48,6 +49,7 @@ class Model(FlaxBridge, Persistence, Network):
         self.__dict__.setdefault("_compiled", False)
         self.stop_training = False
         self._step_seconds = 1.0
+        self._safeguard = None
         self._key, self._count = None, 0
         self._forget_programs()
 
@@ -168,9 +170,9 @@ class Model(FlaxBridge, Persistence, Network):
 
     def _make_executor(self, kind):
         if kind == "predict":
-            return Executor(self.inputs, [], self.outputs, self.state_updates, on_trace=self._traced)
+            return Executor(self._feed_inputs, [], self.outputs, self.state_updates, on_trace=self._traced)
         fed = [o for o in self._objectives if o.feed]
-        inputs = [*self.inputs, *[o.target for o in fed], *[o.sample_weight for o in self._objectives]]
+        inputs = [*self._feed_inputs, *[o.target for o in fed], *[o.sample_weight for o in self._objectives]]
         logs = [self.total_loss, *self.metrics_tensors]
         weights = len(self._objectives)
         if kind == "test":
@@ -233,7 +235,7 @@ class Model(FlaxBridge, Persistence, Network):
         if not self.built:
             self._build_from(x)
         return data_room.standardize(
-            x, self._feed_input_names, [t.shape for t in self.inputs], [t.dtype for t in self.inputs], "input"
+            x, self._feed_input_names, [t.shape for t in self._feed_inputs], [t.dtype for t in self._feed_inputs], "input"
         )
 
     def _build_from(self, x):
@@ -385,7 +387,7 @@ class Model(FlaxBridge, Persistence, Network):
             watched,
             lambda: loop.fit_loop(
                 self, feed, batch_size, epochs, watched, shuffle, initial_epoch,
-                validate if held is not None else None, steps_per_epoch,
+                validate if held is not None else None, steps_per_epoch, validation_freq,
             ),
         )
 
@@ -409,9 +411,21 @@ class Model(FlaxBridge, Persistence, Network):
         """Runs a loop between on_train_begin and on_train_end; an interruption leaves the last finished step."""
         self.stop_training = False
         watched.on_train_begin()
-        run()
+        self._safeguard = Safeguard(self)
+        try:
+            run()
+        except BaseException as error:
+            self._safeguard.rescue(error)
+            raise
+        finally:
+            self._safeguard = None
         watched.on_train_end()
         return self.history
+
+    def _keep_state(self, epoch):
+        """Told by the loops at the start of each epoch."""
+        if self._safeguard is not None:
+            self._safeguard.keep(epoch)
 
     def _validation_feed(self, feed, split, given, batch_size):
         """(training feed, validation feed or None)."""
@@ -499,7 +513,7 @@ class Model(FlaxBridge, Persistence, Network):
         """All of a feed as one batch, padded where the devices do not divide it."""
         placement = self._placement
         if placement is None or feed.size % placement.size == 0 or not executor.rowwise:
-            return (feed.data, feed.weights), None
+            return feed.whole()
         return feed.batch(np.arange(feed.size), placement.padded(feed.size))
 
     def reset_metrics(self):
@@ -536,7 +550,7 @@ class Model(FlaxBridge, Persistence, Network):
         self._require_compiled("fit_generator")
         return generator_loop.fit_generator(
             self, generator, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
-            max_queue_size, workers, use_multiprocessing, shuffle, initial_epoch,
+            max_queue_size, workers, use_multiprocessing, shuffle, initial_epoch, validation_freq,
         )
 
     def evaluate_generator(self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):

@@ -64,16 +64,17 @@ class BuiltInCell(Layer):
     """What the cells share: fields, weights, and the step as a Flax module on a sequence of one."""
 
     gates = 1
+    size_name = "units"
     fields: tuple[str, ...] = ()
     implementation = 1
 
     def __init__(self, units, fields, **kwargs):
         super().__init__(**kwargs)
-        self.units = positive_int(units, "units", self.name)
+        self.units = positive_int(units, self.size_name, self.name)
         fields["dropout"] = rate(fields["dropout"], "dropout", self.name)
         fields["recurrent_dropout"] = rate(fields["recurrent_dropout"], "recurrent_dropout", self.name)
         read_fields(self, **fields)
-        self.fields = ("units", *fields)
+        self.fields = (self.size_name, *fields)
         if self.implementation not in (0, 1, 2):
             raise ValueError(f"Layer {self.name}: the `implementation` argument must be 0, 1 or 2; got {self.implementation!r}.")
         self.output_size = self.units
@@ -151,19 +152,22 @@ class BuiltInCell(Layer):
         )
         return output, list(states)
 
-    def set_dropout_masks(self, inputs, training=None):
+    def set_dropout_masks(self, inputs, state, training=None):
         """Draws the masks that all steps of a sequence share.
 
         Args:
-            inputs: (batch, features) of one step, for their shape; None: every call draws its own again.
+            inputs, state: of one step, for their shapes.
         """
         count = 1 if self.implementation == 2 else self.gates
-        self._dropout_mask = self._recurrent_dropout_mask = None
-        if inputs is not None and 0.0 < self.dropout < 1.0:
+        self.forget_dropout_masks()
+        if 0.0 < self.dropout < 1.0:
             self._dropout_mask = dropout_masks(K.ones_like(inputs), self.dropout, count, training)
-        if inputs is not None and 0.0 < self.recurrent_dropout < 1.0:
-            state = K.tile(K.ones_like(inputs[:, :1]), (1, self.units))
-            self._recurrent_dropout_mask = dropout_masks(state, self.recurrent_dropout, count, training)
+        if 0.0 < self.recurrent_dropout < 1.0:
+            self._recurrent_dropout_mask = dropout_masks(K.ones_like(state), self.recurrent_dropout, count, training)
+
+    def forget_dropout_masks(self):
+        """From now on every call draws its own."""
+        self._dropout_mask = self._recurrent_dropout_mask = None
 
     def get_config(self):
         return {**super().get_config(), **write_fields(self, *self.fields)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kjax import backend as K
-from kjax.engine.base_layer import InputSpec, Layer, to_list
+from kjax.engine.base_layer import InputSpec, Layer, to_list, unique
 from kjax.engine.registry import deserialize_layer
 from kjax.graph import KerasTensor, Variable
 from kjax.layers.recurrent_cells import BuiltInCell
@@ -50,6 +50,11 @@ def standardize_args(inputs, initial_state, constants, num_constants):
 
 def _listed(x):
     return x if x is None else to_list(x)
+
+
+def _fit(shape, other) -> bool:
+    pairs = zip(shape, other, strict=False)
+    return len(shape) == len(other) and all(m is None or n is None or m == n for m, n in pairs)
 
 
 def given_states(states) -> list:
@@ -324,7 +329,7 @@ class RNN(Layer):
             self.state_spec = [InputSpec(shape=shape) for shape in wanted]
             return
         found = [spec.shape for spec in self.state_spec]
-        if [s[1:] for s in found] != [s[1:] for s in wanted]:
+        if not all(_fit(a, b) for a, b in zip(found, wanted, strict=True)):
             raise ValueError(
                 f"Layer {self.name}: an `initial_state` was passed that is not compatible with `cell.state_size`. Received "
                 f"states of shapes {found}; however `cell.state_size` is {self.cell.state_size}."
@@ -436,8 +441,7 @@ class RNN(Layer):
         """Any other cell: `K.rnn` over its `call`."""
         if initial_state is None:
             initial_state = self.get_initial_state(inputs)
-        cells = self.cell.cells if isinstance(self.cell, StackedRNNCells) else [self.cell]
-        self._draw_masks(cells, inputs[:, 0], training)
+        self._draw_masks(inputs[:, 0], initial_state, training)
         n = len(initial_state)
 
         def step(x, given):
@@ -453,24 +457,29 @@ class RNN(Layer):
             unroll=self.unroll,
             input_length=inputs.shape[1],
         )
-        self._draw_masks(cells, None, training)
+        for cell in self._cells():
+            if isinstance(cell, BuiltInCell):
+                cell.forget_dropout_masks()
         return (outputs if self.return_sequences else last), list(states)
 
-    @staticmethod
-    def _draw_masks(cells, first, training):
-        """Dropout masks for the whole sequence in every built-in cell; `first` None: no longer."""
-        for cell in cells:
+    def _cells(self) -> list:
+        return self.cell.cells if isinstance(self.cell, StackedRNNCells) else [self.cell]
+
+    def _draw_masks(self, first, initial_state, training):
+        """Dropout masks for the whole sequence in every built-in cell; `first`: the inputs of one step."""
+        stacked = isinstance(self.cell, StackedRNNCells)
+        own = self.cell.split_states(initial_state) if stacked else [initial_state]
+        for cell, states in zip(self._cells(), own, strict=True):
             if isinstance(cell, BuiltInCell):
-                cell.set_dropout_masks(first, training)
-            if first is not None and len(cells) > 1:
-                first = K.tile(K.ones_like(first[:, :1]), (1, int(output_size_of(cell))))
+                cell.set_dropout_masks(first, states[0], training)
+            first = states[0]  # of the shape of this cell's output
 
     # ------------------------------------------------------------ the cell's
 
     def get_losses_for(self, inputs=None):
         own = super().get_losses_for(inputs)
         inner = self.cell.get_losses_for(inputs) if isinstance(self.cell, Layer) else []
-        return [*own, *[x for x in inner if not any(x is y for y in own)]]
+        return unique([*own, *inner])
 
     def get_config(self):
         config = {

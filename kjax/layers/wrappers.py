@@ -1,30 +1,46 @@
-"""Layers around layers: Wrapper, TimeDistributed, Bidirectional."""
+"""Wrappers: layers around another layer: TimeDistributed and Bidirectional."""
+
 from __future__ import annotations
 
+import copy
+
 from kjax import backend as K
-from kjax.engine.base_layer import InputSpec, Layer, to_list, unlist
-from kjax.engine.registry import deserialize_layer, serialize_layer
+from kjax.engine.base_layer import InputSpec, Layer, to_list, unique
+from kjax.engine.registry import deserialize_layer
 from kjax.graph.names import name_scope
+from kjax.layers.rnn import given_states, standardize_args
 from kjax.utils.generic_utils import has_arg
 
-__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
+__all__ = ["Bidirectional", "InputSpec", "Layer", "TimeDistributed", "Wrapper"]
+
+
+def _key(tensors):
+    return tuple(id(t) for t in to_list(tensors))
 
 
 class Wrapper(Layer):
-    """A layer that holds another one and takes its weights, losses and updates for its own.
+    """Base of layers that hold another layer.
 
     Args:
-        layer: a Layer.
+        layer: the layer inside; its weights, losses, updates and `trainable` are the wrapper's.
+
+    Differs: wrapping does not unfreeze a frozen layer.
     """
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
-            raise TypeError(f"{type(self).__name__}: layer must be a Layer; got {type(layer).__name__}: {layer!r:.100}.")
+            raise TypeError(f"{type(self).__name__}: `layer` must be a layer; got {layer!r}.")
         self.layer = layer
+        self._input_map = {}
+        kwargs.setdefault("trainable", self.trainable)
         super().__init__(**kwargs)
 
     def build(self, input_shape=None):
         self.built = True
+
+    @property
+    def activity_regularizer(self):
+        return getattr(self.layer, "activity_regularizer", None)
 
     @property
     def trainable(self):
@@ -35,49 +51,73 @@ class Wrapper(Layer):
         self.layer.trainable = value
 
     @property
-    def activity_regularizer(self):
-        return getattr(self.layer, "activity_regularizer", None)
+    def trainable_weights(self):
+        return self.layer.trainable_weights
 
-    def _inner(self) -> list:
-        """The layers whose weights these are."""
-        return [self.layer]
+    @property
+    def non_trainable_weights(self):
+        return self.layer.non_trainable_weights
 
-    def get_losses_for(self, inputs=None):
-        unconditional = [x for inner in self._inner() for x in inner.get_losses_for(None)] if inputs is None else []
-        key = None if inputs is None else tuple(id(x) for x in to_list(inputs))
-        return [*self._per_input_losses.get(key, []), *unconditional]
+    @property
+    def updates(self):
+        return self.layer.updates
+
+    @property
+    def losses(self):
+        return [*self._losses, *self.layer.losses]
+
+    def _inner(self, inputs):
+        """The tensors that the layer inside was called on when the wrapper was called on these."""
+        return inputs if inputs is None else self._input_map.get(_key(inputs), inputs)
+
+    def _held(self):
+        """The layers inside."""
+        return (self.layer,)
+
+    def _for(self, what, books, inputs):
+        """Losses or updates, the wrapper's own and those of the layers inside, that depend on these inputs."""
+        own = books.get(None if inputs is None else _key(inputs), [])
+        inner = [x for layer in self._held() for x in getattr(layer, what)(self._inner(inputs))]
+        return unique([*own, *inner])
 
     def get_updates_for(self, inputs=None):
         if not self.trainable and not self.stateful:
             return []
-        unconditional = [x for inner in self._inner() for x in inner.get_updates_for(None)] if inputs is None else []
-        key = None if inputs is None else tuple(id(x) for x in to_list(inputs))
-        return [*self._per_input_updates.get(key, []), *unconditional]
+        return self._for("get_updates_for", self._per_input_updates, inputs)
 
-    def _adopt(self, inner, inner_inputs, inputs):
-        """Losses and updates of an inner call become those of this layer's call."""
-        self.add_update(inner.get_updates_for(inner_inputs), inputs)
-        self.add_loss(inner.get_losses_for(inner_inputs), inputs)
+    def get_losses_for(self, inputs=None):
+        return self._for("get_losses_for", self._per_input_losses, inputs)
+
+    def get_weights(self):
+        return self.layer.get_weights()
+
+    def set_weights(self, weights):
+        self.layer.set_weights(weights)
 
     def get_config(self):
-        return {**super().get_config(), "layer": serialize_layer(self.layer)}
+        return {**super().get_config(), "layer": _described(self.layer)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        layer = deserialize_layer(config.pop("layer"), custom_objects)
+        layer = deserialize_layer(config.pop("layer"), custom_objects=custom_objects)
         return cls(layer, **config)
 
 
-class TimeDistributed(Wrapper):
-    """Applies a layer to every time step.
+def _described(layer):
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
-    Input shape: (batch, time, ...). Output shape: (batch, time, *output of the layer).
+
+class TimeDistributed(Wrapper):
+    """Applies a layer to every time step: the steps of all samples go through it as one batch.
+
+    Input shape: (batch, time, ...). Output shape: (batch, time, *the layer's output shape without its batch axis).
+    A mask (batch, time, ...) is split over the steps like the inputs.
 
     Args:
-        layer: any Layer or model.
+        layer: layer or model for inputs (batch, ...).
 
-    Differs: the time steps are always folded into the batch; Keras loops over them when the batch size is fixed.
+    Differs: with a fixed batch size, too, the steps are one batch, so that BatchNormalization inside sees them together.
     """
 
     def __init__(self, layer, **kwargs):
@@ -86,232 +126,282 @@ class TimeDistributed(Wrapper):
 
     def build(self, input_shape):
         if len(input_shape) < 3:
-            raise ValueError(f"{self.name}: TimeDistributed needs inputs of shape (batch, time, ...); got {tuple(input_shape)}.")
+            raise ValueError(
+                f"Layer {self.name}: TimeDistributed needs inputs of rank 3 or more, (batch, time, ...); got shape {tuple(input_shape)}."
+            )
         self.input_spec = InputSpec(shape=(None, None, *input_shape[2:]))
-        step_shape = (input_shape[0], *input_shape[2:])
         if not self.layer.built:
-            self.layer.build(step_shape)
+            self.layer.build((input_shape[0], *input_shape[2:]))
             self.layer.built = True
             self.layer._load_initial_weights()
-        self.built = True
+        super().build()
 
     def compute_output_shape(self, input_shape):
-        step = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
-        return (step[0], input_shape[1], *step[1:])
+        shape = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
+        return (shape[0], input_shape[1], *shape[1:])
+
+    @staticmethod
+    def _steps(x):
+        """(batch, time, ...) -> (batch * time, ...)."""
+        rest = [K.shape(x)[i] if d is None else d for i, d in enumerate(x.shape[2:], 2)]
+        return K.reshape(x, (-1, *rest))
+
+    @staticmethod
+    def _sequences(y, inputs):
+        """(batch * time, ...) -> (batch, time, ...), with the number of steps of `inputs`."""
+        steps = inputs.shape[1]
+        rest = [K.shape(y)[i] if d is None else d for i, d in enumerate(y.shape[1:], 1)]
+        return K.reshape(y, (-1, K.shape(inputs)[1] if steps is None else steps, *rest))
 
     def call(self, inputs, training=None, mask=None):
-        folded = _fold(inputs)
         kwargs = {}
         if has_arg(self.layer.call, "training"):
             kwargs["training"] = training
-        if mask is not None and len(mask.shape) > 2 and has_arg(self.layer.call, "mask"):
-            kwargs["mask"] = _fold(mask)
-        y = self.layer.call(folded, **kwargs)
-        self._adopt(self.layer, folded, inputs)
-        return _unfold(y, inputs)
+        if mask is not None and has_arg(self.layer.call, "mask"):
+            kwargs["mask"] = self._steps(mask)
+        steps = self._steps(inputs)
+        self._input_map[_key(inputs)] = steps
+        y = self.layer.call(steps, **kwargs)
+        if isinstance(y, (list, tuple)):
+            raise ValueError(
+                f"Layer {self.name}: the layer inside must have one output; {self.layer.name} has {len(y)}."
+            )
+        return self._sequences(y, inputs)
 
     def compute_mask(self, inputs, mask=None):
-        inner = None
-        if mask is None or len(mask.shape) > 2:
-            folded = None if mask is None else _fold(mask)
-            supported = self.layer.supports_masking
-            inner = self.layer.compute_mask(_fold(inputs), folded) if supported or mask is None else None
-        if inner is not None:
-            return _unfold(inner, inputs)
-        if mask is None:
-            return None
-        for _ in range(2, len(mask.shape)):
+        steps = self._input_map.get(_key(inputs))
+        if steps is None:
+            steps = self._steps(inputs)
+        output = self.layer.compute_mask(steps, None if mask is None else self._steps(mask))
+        if output is not None:
+            return self._sequences(output, inputs)
+        # what the layer inside drops of a mask still says which steps count
+        while mask is not None and len(mask.shape) > 2:
             mask = K.any(mask, axis=-1)
         return mask
 
 
-def _fold(x):
-    """(batch, time, ...) -> (batch * time, ...)."""
-    rest = tuple(x.shape)[2:]
-    return K.reshape(x, (-1, *rest)) if None not in rest else K.reshape(x, (-1, *[K.shape(x)[i + 2] for i in range(len(rest))]))
-
-
-def _unfold(y, like):
-    """(batch * time, ...) -> (batch, time, ...)."""
-    time = like.shape[1]
-    rest = tuple(y.shape)[1:]
-    sizes = [K.shape(y)[i + 1] if d is None else d for i, d in enumerate(rest)]
-    return K.reshape(y, (-1, K.shape(like)[1] if time is None else time, *sizes))
-
-
 class Bidirectional(Wrapper):
-    """Runs a recurrent layer over the sequence and another one over it reversed.
+    """Runs a recurrent layer and its mirror image, which goes through the sequence backwards, and merges their outputs.
+
+    Input shape: as the layer's. Output shape: the layer's; 'concat' doubles the last axis; None gives a list of both.
+    With return_state the states of the forward layer, then those of the backward layer follow.
+    Weights: those of the forward layer, then those of the backward layer.
 
     Args:
-        layer: a recurrent layer; the two are made from its config.
-        merge_mode: 'sum', 'mul', 'concat', 'ave', or None for a list of both outputs.
-        weights: arrays of both layers.
+        layer: recurrent layer.
+        merge_mode: 'concat', 'sum', 'mul', 'ave' or None.
+        weights: arrays to start from, the forward layer's first.
+
+    Called with `initial_state=`: the states of the forward layer, then of the backward layer.
     """
 
     def __init__(self, layer, merge_mode="concat", weights=None, **kwargs):
         if merge_mode not in ("sum", "mul", "ave", "concat", None):
             raise ValueError(
-                f"Invalid merge mode {merge_mode!r} of Bidirectional. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None."
+                f"Bidirectional: invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None; got {merge_mode!r}."
             )
-        if not hasattr(layer, "go_backwards"):
-            raise ValueError(f"Bidirectional: layer must be recurrent; got {type(layer).__name__} {getattr(layer, 'name', '')!r}.")
-        self._frozen = False
-        config = layer.get_config()
-        self.forward_layer = _copy(layer, config, "forward_" + layer.name, layer.go_backwards)
-        self.backward_layer = _copy(layer, config, "backward_" + layer.name, not layer.go_backwards)
+        if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
+            raise TypeError(f"Bidirectional: `layer` must be a recurrent layer; got {layer!r}.")
         self.merge_mode = merge_mode
+        self.forward_layer = _copied(layer)
+        config = layer.get_config()
+        config["go_backwards"] = not config["go_backwards"]
+        self.backward_layer = layer.__class__.from_config(config)
+        self.forward_layer.name = "forward_" + layer.name
+        self.backward_layer.name = "backward_" + layer.name
+        if weights:
+            half = len(weights) // 2
+            self.forward_layer._initial_weights = weights[:half]
+            self.backward_layer._initial_weights = weights[half:]
         self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
+        self._num_constants = None
         super().__init__(layer, **kwargs)
         self.supports_masking = True
         self.input_spec = layer.input_spec
-        if weights is not None:
-            half = len(weights) // 2
-            self.forward_layer._initial_weights = list(weights[:half])
-            self.backward_layer._initial_weights = list(weights[half:])
-
-    def _inner(self):
-        return [self.forward_layer, self.backward_layer]
 
     @property
     def trainable(self):
-        return not self._frozen
+        return self.forward_layer.trainable
 
     @trainable.setter
     def trainable(self, value):
-        self._frozen = not value
         self.forward_layer.trainable = value
         self.backward_layer.trainable = value
 
-    @property
-    def activity_regularizer(self):
-        return None  # each direction's own is applied to its own output
+    # ------------------------------------------------------------ both layers'
+
+    def _held(self):
+        return self.forward_layer, self.backward_layer
 
     @property
     def trainable_weights(self):
-        return [w for inner in self._inner() for w in inner.trainable_weights]
+        return [w for layer in self._held() for w in layer.trainable_weights]
 
     @property
     def non_trainable_weights(self):
-        return [w for inner in self._inner() for w in inner.non_trainable_weights]
+        return [w for layer in self._held() for w in layer.non_trainable_weights]
+
+    @property
+    def updates(self):
+        return [u for layer in self._held() for u in layer.updates]
+
+    @property
+    def losses(self):
+        return [*self._losses, *[x for layer in self._held() for x in layer.losses]]
+
+    @property
+    def constraints(self):
+        """dict weight -> constraint, of the weights that have one."""
+        return {w: w.constraint for w in self.trainable_weights if w.constraint is not None}
 
     def get_weights(self):
-        return [w for inner in self._inner() for w in inner.get_weights()]
+        return self.forward_layer.get_weights() + self.backward_layer.get_weights()
 
     def set_weights(self, weights):
-        half = len(weights) // 2
-        self.forward_layer.set_weights(weights[:half])
-        self.backward_layer.set_weights(weights[half:])
-
-    def build(self, input_shape):
-        if isinstance(input_shape, list):
-            input_shape = input_shape[0]
-        for inner in self._inner():
-            with name_scope(inner.name):
-                if not inner.built:
-                    inner.build(input_shape)
-                    inner.built = True
-                    inner._load_initial_weights()
-        self.built = True
-
-    def compute_output_shape(self, input_shape):
-        shape = self.forward_layer.compute_output_shape(input_shape)
-        states = []
-        if self.return_state:
-            shape, states = shape[0], list(shape[1:])
-        if self.merge_mode == "concat":
-            shape = (*shape[:-1], None if shape[-1] is None else 2 * shape[-1])
-        shapes = [shape, shape] if self.merge_mode is None else [shape]
-        if self.return_state:
-            return [*shapes, *states, *states]
-        return unlist(shapes)
-
-    def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
-        if constants is not None:
-            raise ValueError(f"{self.name}: `constants` are supported by RNN layers with a cell that takes them, not by Bidirectional.")
-        if initial_state is None:
-            return super().__call__(inputs, **kwargs)
-        states = to_list(initial_state)
-        if len(states) % 2:
+        total = len(self.weights)
+        if len(weights) != total:
             raise ValueError(
-                f"{self.name}: initial_state must hold as many states for the backward as for the forward layer; got {len(states)}."
+                f"Layer {self.name}: set_weights takes {total} arrays, the forward layer's first; {len(weights)} were given."
             )
-        return super().__call__([*to_list(inputs), *states], **kwargs)
-
-    def assert_input_compatibility(self, inputs):
-        """Checks the sequence; the states are checked by the layers themselves."""
-        super().assert_input_compatibility(inputs[:1] if isinstance(inputs, list) else inputs)
-
-    def call(self, inputs, mask=None, training=None, initial_state=None, constants=None):
-        everything = inputs
-        if isinstance(inputs, (list, tuple)):
-            initial_state = list(inputs[1:]) or None
-            inputs = inputs[0]
-        if isinstance(mask, (list, tuple)):
-            mask = mask[0]
-        half = len(initial_state) // 2 if initial_state else 0
-        halves = (initial_state[:half], initial_state[half:]) if initial_state else (None, None)
-        results = []
-        for inner, states in zip(self._inner(), halves, strict=True):
-            kwargs = {"mask": mask} if has_arg(inner.call, "mask") else {}
-            if has_arg(inner.call, "training"):
-                kwargs["training"] = training
-            if states is not None:
-                kwargs["initial_state"] = states
-            y = inner.call(inputs, **kwargs)
-            regularizer = getattr(inner, "activity_regularizer", None)
-            if regularizer is not None:
-                self.add_loss([regularizer(to_list(y)[0])], to_list(everything))
-            self._adopt(inner, inputs, everything)
-            results.append(to_list(y))
-        forward, backward = results[0][0], results[1][0]
-        if self.return_sequences:
-            backward = K.reverse(backward, 1)
-        outputs = self._merge(forward, backward)
-        if self.return_state:
-            return [*outputs, *results[0][1:], *results[1][1:]]
-        return unlist(outputs)
-
-    def _merge(self, forward, backward) -> list:
-        if self.merge_mode == "concat":
-            return [K.concatenate([forward, backward])]
-        if self.merge_mode == "sum":
-            return [forward + backward]
-        if self.merge_mode == "ave":
-            return [(forward + backward) / 2]
-        if self.merge_mode == "mul":
-            return [forward * backward]
-        return [forward, backward]
-
-    def compute_mask(self, inputs, mask=None):
-        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        kept = mask if self.return_sequences else None
-        outputs = [kept, kept] if self.merge_mode is None else [kept]
-        if self.return_state:
-            states = 2 * len(to_list(self.forward_layer.cell.state_size))
-            return [*outputs, *[None] * states]
-        return unlist(outputs)
+        self.forward_layer.set_weights(weights[: total // 2])
+        self.backward_layer.set_weights(weights[total // 2 :])
 
     def reset_states(self):
         """Sets the states of both layers to zero."""
-        for inner in self._inner():
-            inner.reset_states()
+        for layer in self._held():
+            layer.reset_states()
+
+    # ------------------------------------------------------------ shapes, masks
+
+    def compute_output_shape(self, input_shape):
+        shape, states = self.forward_layer.compute_output_shape(input_shape), []
+        if self.return_state:
+            shape, *states = shape
+        if self.merge_mode == "concat":
+            shape = (*shape[:-1], None if shape[-1] is None else 2 * shape[-1])
+        outputs = [shape] if self.merge_mode is not None else [shape, shape]
+        outputs = [*outputs, *states, *states]
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def compute_mask(self, inputs, mask):
+        mask = mask[0] if isinstance(mask, list) else mask
+        mask = mask if self.return_sequences else None
+        masks = [mask] if self.merge_mode is not None else [mask, mask]
+        if self.return_state:
+            masks += [None] * (2 * len(self.forward_layer.states))
+        return masks if len(masks) > 1 else masks[0]
+
+    # ------------------------------------------------------------ building and calling
+
+    def build(self, input_shape):
+        for layer in self._held():
+            with name_scope(layer.name):
+                layer.build(input_shape)
+            layer.built = True
+            layer._load_initial_weights()
+        self.built = True
+
+    def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
+        """Applies the layer; arguments as `RNN` has them, the states of both layers in one list."""
+        inputs, initial_state, constants = standardize_args(inputs, initial_state, constants, self._num_constants)
+        if initial_state is None and constants is None:
+            return super().__call__(inputs, **kwargs)
+        further = []
+        if initial_state is not None:
+            if len(initial_state) % 2:
+                raise ValueError(
+                    f"Layer {self.name}: when passing `initial_state` to a Bidirectional RNN, the state should be a list "
+                    f"containing the states of the underlying RNNs, an even number; got {len(initial_state)}: {initial_state}"
+                )
+            initial_state = given_states(initial_state)
+            half = len(initial_state) // 2
+            for layer, states in ((self.forward_layer, initial_state[:half]), (self.backward_layer, initial_state[half:])):
+                layer._check_count(states)
+                layer.state_spec = [InputSpec(shape=(None, *s.shape[1:])) for s in states]
+                if layer.built:
+                    layer._check_states()
+            further += initial_state
+        if constants is not None:
+            constants = given_states(constants)
+            self._num_constants = len(constants)
+            for layer in self._held():
+                layer._num_constants = len(constants)
+            further += constants
+        ours = [hasattr(t, "_keras_history") for t in further]
+        if any(ours) and not all(ours):
+            raise ValueError(
+                f"Layer {self.name}: the initial state of a Bidirectional layer cannot be specified with a mix of Keras tensors "
+                f"and non-Keras tensors; got {further}."
+            )
+        if not ours or not ours[0]:
+            given = {"initial_state": initial_state, "constants": constants}
+            return super().__call__(inputs, **{k: v for k, v in given.items() if v is not None}, **kwargs)
+        spec = self.input_spec
+        self.input_spec = [*to_list(spec)[:1], *[InputSpec(shape=(None, *t.shape[1:])) for t in further]]
+        try:
+            return super().__call__([inputs, *further], **kwargs)
+        finally:
+            self.input_spec = spec
+
+    def call(self, inputs, mask=None, training=None, initial_state=None, constants=None):
+        given = inputs
+        if isinstance(inputs, (list, tuple)):
+            inputs, initial_state, constants = standardize_args(inputs, None, None, self._num_constants)
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        kwargs = {}
+        for name, value in (("training", training), ("mask", mask), ("constants", constants)):
+            if value is not None and has_arg(self.forward_layer.call, name):
+                kwargs[name] = value
+        forward, backward = dict(kwargs), dict(kwargs)
+        if initial_state is not None:
+            half = len(initial_state) // 2
+            forward["initial_state"], backward["initial_state"] = initial_state[:half], initial_state[half:]
+        self._input_map[_key(given)] = inputs
+        y, y_backward = self.forward_layer.call(inputs, **forward), self.backward_layer.call(inputs, **backward)
+        states = []
+        if self.return_state:
+            states = [*y[1:], *y_backward[1:]]
+            y, y_backward = y[0], y_backward[0]
+        if self.return_sequences:
+            y_backward = K.reverse(y_backward, 1)
+        outputs = [*self._merged(y, y_backward), *states]
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def _merged(self, y, y_backward) -> list:
+        if self.merge_mode == "concat":
+            return [K.concatenate([y, y_backward])]
+        if self.merge_mode == "sum":
+            return [y + y_backward]
+        if self.merge_mode == "ave":
+            return [(y + y_backward) / 2]
+        if self.merge_mode == "mul":
+            return [y * y_backward]
+        return [y, y_backward]
+
+    # ------------------------------------------------------------ config
 
     def get_config(self):
-        return {**super().get_config(), "merge_mode": self.merge_mode}
+        config = {"merge_mode": self.merge_mode}
+        if self._num_constants is not None:
+            config["num_constants"] = self._num_constants
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        num_constants = config.pop("num_constants", None)
+        layer = super().from_config(config, custom_objects=custom_objects)
+        layer._num_constants = num_constants
+        return layer
 
 
-def _copy(layer, config, name, go_backwards):
-    config = {**config, "name": name, "go_backwards": go_backwards}
-    known = {type(cell).__name__: type(cell) for cell in _cells(layer)}
-    if has_arg(type(layer).from_config, "custom_objects"):
-        return type(layer).from_config(config, custom_objects=known)
-    return type(layer).from_config(config)
-
-
-def _cells(layer) -> list:
-    """The cells of a layer, a user's own among them."""
-    cell = getattr(layer, "cell", None)
-    cells = [] if cell is None else [cell, *getattr(cell, "cells", [])]
-    return [c for c in cells if isinstance(c, Layer)]
+def _copied(layer):
+    """A copy of a layer with the same cell and weights, and books of its own."""
+    twin = copy.copy(layer)
+    for name, value in vars(layer).items():
+        if isinstance(value, (list, dict)):
+            object.__setattr__(twin, name, copy.copy(value))
+    return twin

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from kjax.saving.branches import functional_from_graph, functional_from_merge
 from kjax.saving.errors import CorruptFileError, UnsafeModelError
-from kjax.saving.graph_checks import calls_of, check_calls
+from kjax.saving.graph_checks import calls_of, checked_layers
 
 __all__ = ["ConfigReader"]
 
@@ -100,8 +100,7 @@ class ConfigReader:
             return self._sequential(config, names)
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             self.fail(f"the config of a {name} must be a dict with a list of layers; got {str(config)[:100]!r}.")
-        layers = [self._graph_layer(data) for data in config["layers"]]
-        check_calls(layers, self.fail)
+        layers = checked_layers([self._graph_layer(data) for data in config["layers"]], self.fail)
         fields = self.model_fields(self.common(dict(config)))
         for key in ("input_layers", "output_layers"):
             fields[key] = _coordinates(config.get(key), self)

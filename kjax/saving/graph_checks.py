@@ -1,53 +1,57 @@
 """Checks of a model config's graph, in time proportional to its size."""
 from __future__ import annotations
 
-__all__ = ["calls_of", "check_calls"]
+__all__ = ["calls_of", "checked_layers"]
 
 _MODELS = ("Model", "Sequential")
 
 
-def check_calls(layers, fail) -> None:
-    """The layers of a functional config, checked to be callable one after the other.
+_SMALL = 200  # so many layers may stand in any order without taking long to connect
+
+
+def checked_layers(layers, fail) -> list:
+    """The layers of a functional config, checked to be callable one after the other; many are put in such an order.
 
     Args:
-        layers: list of {'name', 'inbound_nodes', ...}.
+        layers: list of {'name', 'class_name', 'inbound_nodes', ...}.
         fail: called with the reason when names are missing, twice there, or refer to one another in a circle.
     """
-    by_name = {}
+    by_name: dict[str, dict] = {}
     for data in layers:
         if data["name"] in by_name:
             fail(f"two layers are called {data['name'][:80]!r}.")
         by_name[data["name"]] = data
-    calls = [(data["name"], i, call) for data in layers for i, call in enumerate(data["inbound_nodes"])]
+    first = {d["name"]: 1 if d["class_name"] in _MODELS else 0 for d in layers}
     waiting: dict[tuple, int] = {}
     users: dict[tuple, list] = {}
-    done_in_order = set()
+    done: set[tuple] = set()
     ordered = True
-    first = {d["name"]: 1 if d["class_name"] in _MODELS else 0 for d in layers}
     for data in layers:
-        if not data["inbound_nodes"]:
-            done_in_order.add((data["name"], 0))
-    for name, i, call in calls:
-        node = (name, first[name] + i)
-        needs = set()
-        for source, index, *_ in call:
-            if source not in by_name:
-                fail(f"layer {name[:80]!r} takes its input from {source[:80]!r}, which is not there.")
-            place = (source, index)
-            if by_name[source]["inbound_nodes"] or index:
-                needs.add(place)
-        if i:
-            needs.add((name, first[name] + i - 1))
-        ordered = ordered and needs <= done_in_order
-        done_in_order.add(node)
-        waiting[node] = len(needs)
-        for place in needs:
-            users.setdefault(place, []).append(node)
-    if not ordered:
-        _resolve(waiting, users, fail)
+        name = data["name"]
+        for i, call in enumerate(data["inbound_nodes"]):
+            node = (name, first[name] + i)
+            needs = {(name, first[name] + i - 1)} if i else set()
+            for source, index, *_ in call:
+                if source not in by_name:
+                    fail(f"layer {name[:80]!r} takes its input from {source[:80]!r}, which is not there.")
+                if index >= first[source] and (by_name[source]["inbound_nodes"] or index):
+                    needs.add((source, index))
+            ordered = ordered and needs <= done
+            done.add(node)
+            waiting[node] = len(needs)
+            for place in needs:
+                users.setdefault(place, []).append(node)
+    if ordered:
+        return layers
+    order = _resolved(waiting, users, fail)
+    if len(layers) <= _SMALL:
+        return layers
+    place = {name: i for i, (name, _) in reversed(list(enumerate(order)))}
+    return sorted(layers, key=lambda d: place.get(d["name"], -1))
 
 
-def _resolve(waiting, users, fail):
+def _resolved(waiting, users, fail):
+    """The calls in an order in which each has its inputs."""
     ready = [node for node, count in waiting.items() if count == 0]
     done = []
     while ready:
@@ -60,6 +64,7 @@ def _resolve(waiting, users, fail):
     if len(done) != len(waiting):
         stuck = sorted({name for (name, _), count in waiting.items() if count})[:5]
         fail(f"the inputs of layers {[n[:80] for n in stuck]} refer to one another in a circle, or to calls that are not there.")
+    return done
 
 
 def calls_of(data) -> int:

@@ -10,6 +10,7 @@ from kjax.saving.compile_config import compile_arguments
 from kjax.saving.convert import Conversion
 from kjax.saving.errors import ModelFileError
 from kjax.saving.gate import MAX_BYTES, open_gate
+from kjax.saving.isolate import SECONDS, open_isolated
 from kjax.saving.match import assign, plan_by_name, plan_layers, plan_values
 from kjax.saving.notes import Notes
 from kjax.saving.optimizer_state import restore_optimizer
@@ -68,9 +69,10 @@ def load_model(
     custom_objects=None,
     compile=True,
     safe_mode=True,
-    max_bytes=MAX_BYTES,
+    max_bytes=None,
     producer=None,
     image_dim_ordering=None,
+    isolate=False,
 ):
     """The model in a file of Keras 1.0 to 2.15, ready to predict and, when it was saved compiled, to go on training.
 
@@ -78,16 +80,20 @@ def load_model(
         filepath: path, bytes, binary file object, or open h5py file or group.
         custom_objects: dict of the user's own: class, function and loss names, and for a Lambda also the layer's name.
         compile: whether to restore loss, metrics and the optimizer with its state.
-        safe_mode: True. Code in a file is never run; there is no way to switch that off.
-        max_bytes: the most bytes that weights may take; None for no bound.
+        safe_mode: True bounds what a file may ask for (see `max_bytes`); False, for files of your own, lifts the bound. Code
+            in a file is never run, in either mode: functions come from `custom_objects`.
+        max_bytes: the most bytes that weights may take; default 8 GiB in safe mode.
         producer: e.g. '1.2.2-theano', for files that do not say who wrote them.
         image_dim_ordering: 'th' or 'tf', for Keras 1 files that do not say it.
+        isolate: read the file in a child process with limits on memory and time (True: 60 seconds; or the number of
+            seconds), so that a file made to crash or block the HDF5 library harms nothing; for files from strangers.
 
     Raises:
         CorruptFileError, UnsafeModelError: when the file is damaged or asks for what no model needs.
         ValueError: when something in it is unknown here, with what to pass.
     """
-    with open_gate(filepath, max_bytes) as gate:
+    max_bytes = _bound(safe_mode, max_bytes)
+    with _opened(filepath, max_bytes, isolate) as gate:
         notes = Notes(gate.where)
         file = read_model_file(gate, producer)
         if file.config is None:
@@ -112,6 +118,24 @@ def load_model(
         if compile:
             _compile(model, file, plans, custom_objects, conversion)
     return model
+
+
+def _bound(safe_mode, max_bytes):
+    if safe_mode not in (True, False):
+        raise TypeError(f"safe_mode must be True or False; got {safe_mode!r}.")
+    if max_bytes is None:
+        return MAX_BYTES if safe_mode else None
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0:
+        raise ValueError(f"max_bytes must be an integer >= 0 or None; got {max_bytes!r}.")
+    return max_bytes
+
+
+def _opened(filepath, max_bytes, isolate):
+    if isolate is False:
+        return open_gate(filepath, max_bytes)
+    if isolate is not True and not (isinstance(isolate, (int, float)) and isolate > 0):
+        raise ValueError(f"isolate must be True, False or a number of seconds > 0; got {isolate!r}.")
+    return open_isolated(filepath, max_bytes, SECONDS if isolate is True else float(isolate))
 
 
 def _compile(model, file, plans, custom_objects, conversion):
@@ -147,6 +171,7 @@ def load_weights(
     producer=None,
     image_dim_ordering=None,
     max_bytes=MAX_BYTES,
+    isolate=False,
 ):
     """Reads weights into a model.
 
@@ -155,7 +180,7 @@ def load_weights(
         by_name: match layers by name instead of by order; layers the file does not have are left alone.
         skip_mismatch: with `by_name`, leave layers alone whose arrays do not fit, with a warning.
         reshape: reshape arrays of equal size.
-        producer, image_dim_ordering, max_bytes: as for `load_model`.
+        producer, image_dim_ordering, max_bytes, isolate: as for `load_model`.
 
     Raises:
         ValueError: when the file does not fit, with both sides; nothing is changed then.
@@ -167,7 +192,7 @@ def load_weights(
             f"Model {model.name} has no weights yet: load_weights needs its input shape. Call `build(input_shape)` or give the first "
             "layer an `input_shape`."
         )
-    with open_gate(filepath, max_bytes) as gate:
+    with _opened(filepath, max_bytes, isolate) as gate:
         notes = Notes(gate.where)
         file = read_model_file(gate, producer)
         origin = getattr(model, "_imported_from", None)

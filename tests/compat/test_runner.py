@@ -78,6 +78,7 @@ CASES = [
     "-m nothing",
     "-m package.nothing",
     "missing.py",
+    "missing.pyc",
     "interrupt.py",
     "-m interrupt",
     "exit.py 3",

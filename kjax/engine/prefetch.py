@@ -1,0 +1,146 @@
+"""Prefetch: batches of generators and Sequences checked and on the device before the step that wants them."""
+from __future__ import annotations
+
+import collections
+import threading
+
+import jax
+import numpy as np
+
+from kjax.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
+
+__all__ = ["Prefetch"]
+
+_AHEAD = 2  # batches on the device besides those that steps are working on
+_JOIN_SECONDS = 10.0
+
+
+class Prefetch:
+    """The batches of a source, each prepared while the device works on those before; a context manager.
+
+    Args:
+        source: generator, iterator or Sequence.
+        prepare: function (what the source gave, its number) -> (arrays, rest); the arrays are put on the device.
+        place: function that puts a tree of arrays on the device.
+        what: the method that asks, for messages.
+        workers: threads or processes that make batches; 0: the calling thread makes each batch when it is asked for.
+        use_multiprocessing, max_queue_size: see the enqueuers.
+        shuffle: whether a Sequence's batches come in random order.
+
+    The first batch is prepared by the calling thread, because a model may be built by it; a thread prepares the others.
+    Nothing starts before the first batch is taken. When the context is left, all threads and processes are gone.
+    """
+
+    def __init__(self, source, prepare, place, what, workers, use_multiprocessing, max_queue_size, shuffle=False):
+        self.source = source
+        self.prepare = prepare
+        self.place = place
+        self.what = what
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+        self.shuffle = shuffle
+        self._number = 0  # of the next batch to be prepared
+        self._ready: collections.deque = collections.deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._enqueuer = self._stream = self._thread = None
+
+    def __enter__(self):
+        return self
+
+    def _start(self):
+        if self.workers == 0:
+            self._stream = _cycle(self.source, self.shuffle) if isinstance(self.source, Sequence) else self.source
+            return
+        if isinstance(self.source, Sequence):
+            self._enqueuer = OrderedEnqueuer(self.source, self.use_multiprocessing, shuffle=self.shuffle)
+        else:
+            self._enqueuer = GeneratorEnqueuer(self.source, self.use_multiprocessing)
+        self._enqueuer.start(workers=self.workers, max_queue_size=self.max_queue_size)
+        self._stream = self._enqueuer.get()
+
+    def __exit__(self, *exc):
+        with self._changed:
+            self._closed = True
+            self._ready.clear()
+            self._changed.notify_all()
+        if self._enqueuer is not None:
+            self._enqueuer.stop()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+
+    def take(self):
+        """The next batch as `prepare` returned it, its arrays on the device.
+
+        Raises:
+            ValueError: when the source has ended, or the batch does not fit the model; the text has the batch's number.
+            RuntimeError: when the source or a worker failed.
+        """
+        if self._stream is None:
+            self._start()
+        if self._thread is None:
+            result = self._next(self.place)
+            if self.workers > 0:
+                # The default device is a setting of the thread that trains.
+                device = jax.config.jax_default_device
+                name = f"kjax-prefetch-{self.what}"
+                self._thread = threading.Thread(target=self._run, args=(device,), name=name, daemon=True)
+                self._thread.start()
+            return result
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready)
+            result, error = self._ready[0]
+            if error is None:
+                self._ready.popleft()
+                self._changed.notify_all()
+        if error is not None:
+            raise error
+        return result
+
+    def _next(self, place):
+        number = self._number
+        try:
+            given = next(self._stream)
+        except StopIteration:
+            raise ValueError(
+                f"{self.what}: the generator ended before batch {number}; it must give a batch for every step of every "
+                "epoch (a generator that is to serve several epochs starts again by itself)."
+            ) from None
+        except Exception as error:
+            if self._enqueuer is None:
+                error.add_note(f"{self.what}: raised by the generator at batch {number}")
+            raise
+        try:
+            arrays, rest = self.prepare(given, number)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{self.what}: batch {number} of the generator does not fit. {error}") from error
+        self._number += 1
+        return place(arrays), rest
+
+    def _run(self, device):
+        with jax.default_device(device):
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or len(self._ready) < _AHEAD)
+                    if self._closed:
+                        return
+                try:
+                    entry = (self._next(self.place), None)
+                except BaseException as error:  # noqa: BLE001  raised where the batch is taken
+                    entry = (None, error)
+                with self._changed:
+                    if self._closed:
+                        return
+                    self._ready.append(entry)
+                    self._changed.notify_all()
+                if entry[1] is not None:
+                    return
+
+
+def _cycle(sequence, shuffle):
+    while True:
+        order = np.random.permutation(len(sequence)) if shuffle else range(len(sequence))
+        for i in order:
+            yield sequence[int(i)]
+        sequence.on_epoch_end()

@@ -1,0 +1,101 @@
+"""Rows: data that are not in memory, read when a batch wants them."""
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["Rows", "whole"]
+
+_GAP = 4  # rows read for nothing between two wanted ones, rather than to ask for both
+
+
+class Rows:
+    """Samples of a source that has a shape and can be sliced: `numpy.memmap`, `h5py.Dataset`, `HDF5Matrix`, ...
+
+    Args:
+        source: the object; only `source[a:b]` with 0 <= a < b <= len is asked of it.
+        dtype: what rows are cast to when read; default the source's.
+        start, stop: the samples that belong to it.
+        column: whether each sample, a number, is made an array of one.
+
+    Attributes:
+        shape, dtype: of the samples as they are given out.
+    """
+
+    def __init__(self, source, dtype=None, start=0, stop=None, column=False):
+        self.source = source
+        self.start = start
+        self.stop = int(source.shape[0]) if stop is None and len(source.shape) else stop
+        self.column = column
+        if dtype is None:
+            dtype = source.dtype if hasattr(source, "dtype") else np.asarray(source[0:1]).dtype
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def shape(self) -> tuple:
+        inner = tuple(int(d) for d in self.source.shape)
+        return (self.stop - self.start, *inner[1:], *((1,) if self.column else ())) if inner else ()
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __len__(self):
+        return self.stop - self.start
+
+    def astype(self, dtype):
+        """The same rows, cast when they are read."""
+        return Rows(self.source, dtype, self.start, self.stop, self.column)
+
+    def as_column(self):
+        """The same rows with an axis of length one at the end."""
+        return Rows(self.source, self.dtype, self.start, self.stop, True)
+
+    def part(self, start, stop):
+        """Samples start to stop, unread."""
+        return Rows(self.source, self.dtype, self.start + start, self.start + stop, self.column)
+
+    def _read(self, first, last):
+        """Samples first to last as an array, not yet cast."""
+        rows = np.asarray(self.source[self.start + first : self.start + last])
+        if len(rows) != last - first:
+            raise ValueError(
+                f"the {type(self.source).__name__} of shape {tuple(self.source.shape)} gave {len(rows)} rows for the slice "
+                f"{self.start + first}:{self.start + last}; {last - first} were required."
+            )
+        return rows.reshape(-1, 1) if self.column else rows
+
+    def take(self, index):
+        """Rows `index`, in this order, as a new array.
+
+        The source is read in slices in increasing order; rows close to each other are read at once, never more than
+        were asked for in all.
+        """
+        index = np.asarray(index)
+        if isinstance(self.source, np.memmap):
+            rows = self.source[self.start + index].astype(self.dtype, copy=False)
+            return np.asarray(rows.reshape(-1, 1) if self.column else rows)
+        result = np.empty((len(index), *self.shape[1:]), self.dtype)
+        order = np.argsort(index, kind="stable")
+        rows = index[order]
+        first = 0
+        while first < len(rows):
+            within = np.searchsorted(rows, rows[first] + len(rows))  # the slice's length is bounded
+            jumps = np.flatnonzero(np.diff(rows[first:within]) > _GAP)
+            last = first + int(jumps[0]) + 1 if len(jumps) else int(within)
+            piece = self._read(int(rows[first]), int(rows[last - 1]) + 1)
+            result[order[first:last]] = piece[rows[first:last] - rows[first]]
+            first = last
+        return result
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return self.take(np.arange(*key.indices(len(self))))
+        return self.take(np.atleast_1d(key))[0] if np.ndim(key) == 0 else self.take(np.asarray(key))
+
+    def __array__(self, dtype=None, copy=None):
+        return self._read(0, len(self)).astype(self.dtype if dtype is None else dtype)
+
+
+def whole(x) -> np.ndarray:
+    """All of an array or of Rows, in memory."""
+    return np.asarray(x) if isinstance(x, Rows) else x

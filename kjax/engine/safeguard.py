@@ -1,0 +1,77 @@
+"""Safeguard: after a failed step a model has values again, not buffers that were given away."""
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+__all__ = ["Safeguard"]
+
+_MOST_BYTES = 1 << 26  # states up to this size are kept on the host; larger ones would slow training down
+
+
+class Safeguard:
+    """Copies of a model's state, made at the beginning of each epoch, for steps that fail in the middle.
+
+    A step gives its buffers to the next state. Interruptions and exceptions of callbacks come between steps and lose
+    nothing; when the device fails within a step (out of memory, an error raised by a host callback), the state it worked
+    on is gone, and that of the beginning of the epoch is put back.
+
+    Args:
+        model: being trained.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.epoch = None
+        self.kept: list = []
+
+    def _variables(self) -> list:
+        executor = self.model._executors.get("train")
+        if executor is None:
+            return list(self.model._weights_by_layer()) if self.model.built else []
+        return [*executor.params, *executor.updated, *executor.slots]
+
+    def keep(self, epoch) -> None:
+        """Copies the state, where it is small enough for that to cost nothing."""
+        variables = self._variables()
+        self.epoch, self.kept = epoch, []
+        if sum(int(np.prod(v.shape, dtype=np.int64)) * np.dtype(v.dtype).itemsize for v in variables) <= _MOST_BYTES:
+            self.kept = [(v, np.array(v.value)) for v in variables]
+
+    def rescue(self, error) -> None:
+        """Puts values back where they were lost, and says so in a note on the error."""
+        lost = [v for v in self._variables() if _is_lost(v)]
+        if "RESOURCE_EXHAUSTED" in str(error):
+            error.add_note(
+                "kjax: the device ran out of memory within a step; a smaller batch_size needs less, and so does "
+                "keras.mixed_precision.set_policy('mixed_bfloat16')."
+            )
+        if not lost:
+            return
+        known = {id(v) for v, _ in self.kept}
+        if all(id(v) in known for v in lost):
+            for v, value in self.kept:  # all of them: a state is restored as a whole
+                v.assign(value)
+            error.add_note(
+                f"kjax: model {self.model.name} failed within a step of epoch {self.epoch + 1}; it holds the weights and the "
+                "optimizer's state of the beginning of that epoch."
+            )
+        else:
+            error.add_note(
+                f"kjax: model {self.model.name} failed within a step of epoch {(self.epoch or 0) + 1} and the values of "
+                f"{len(lost)} variables ({', '.join(v.name for v in lost[:3])}, ...) were lost with it; load them from a "
+                "checkpoint. Copies are kept only of models with a state of up to 64 MB."
+            )
+
+
+def _is_lost(variable) -> bool:
+    value = variable.value
+    if not isinstance(value, jax.Array):
+        return False
+    if value.is_deleted():
+        return True
+    try:
+        value.block_until_ready()
+    except (RuntimeError, ValueError):  # what a failed computation left in place of a value
+        return True
+    return False

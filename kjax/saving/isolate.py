@@ -1,0 +1,174 @@
+"""Reading an untrusted file in a child process with limits: the same questions as to a Gate, answered from outside."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from kjax.saving import errors
+from kjax.saving.bounded import parse_json
+from kjax.saving.errors import CorruptFileError, UnsafeModelError
+from kjax.saving.gate import MAX_BYTES, ArrayHeader, Budget
+
+__all__ = ["open_isolated"]
+
+SECONDS = 60.0
+_MAX_ANSWER = 256 * 1024 * 1024  # bytes of one answer besides an array's numbers
+# The child imports the gate without the rest of the package: neither JAX nor any other library of ours.
+_CHILD = """
+import sys, types
+for name, folder in (("kjax", {package!r}), ("kjax.saving", {saving!r})):
+    sys.modules[name] = types.ModuleType(name); sys.modules[name].__path__ = [folder]
+from kjax.saving.isolated_child import serve
+serve()
+"""
+
+
+class _Child:
+    """The process and the conversation with it.
+
+    Args:
+        path: the file to read.
+        max_bytes: as for `open_gate`.
+        seconds: how long the process may take in all.
+    """
+
+    def __init__(self, path, max_bytes, seconds):
+        saving = os.path.dirname(os.path.abspath(__file__))
+        code = _CHILD.format(package=os.path.dirname(saving), saving=saving)
+        self.path, self.end = path, time.monotonic() + seconds
+        self.seconds = seconds
+        environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={**environment, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and os.path.isdir(p))},
+        )
+        self.ask({"path": os.path.abspath(path), "max_bytes": max_bytes, "seconds": seconds})
+
+    def ask(self, question, nbytes=0):
+        """The answer to one question, and the bytes that come with it.
+
+        Raises:
+            CorruptFileError: when the child dies or takes too long; what it refuses is raised here as it was there.
+        """
+        try:
+            self.process.stdin.write(json.dumps(question).encode() + b"\n")
+        except BrokenPipeError:
+            self._dead()
+        size, data = struct.unpack("<QQ", self._receive(16))
+        if size > _MAX_ANSWER or data > nbytes:
+            raise CorruptFileError(self.path, "the reading process gave an answer of the wrong size.")
+        answer = parse_json(self._receive(size), f"{self.path}: answer of the reading process")
+        if "error" in answer:
+            kind = {"UnsafeModelError": UnsafeModelError, "CorruptFileError": CorruptFileError}.get(answer["error"], errors.ModelFileError)
+            raise kind(str(answer["where"]), str(answer["reason"]))
+        return answer["value"], self._receive(data)
+
+    def _receive(self, size):
+        parts, stream = [], self.process.stdout
+        os.set_blocking(stream.fileno(), False)
+        while size:
+            left = self.end - time.monotonic()
+            if left <= 0 or not select.select([stream], [], [], left)[0]:
+                self.close()
+                raise CorruptFileError(
+                    self.path, f"reading it took more than {self.seconds:g} seconds: it is damaged or made to block its reader."
+                )
+            part = stream.read(min(size, 1 << 24))
+            if part is None:
+                continue
+            if not part:
+                self._dead()
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _dead(self):
+        self.process.kill()
+        code = self.process.wait()
+        how = f"signal {-code}" if code < 0 else f"exit status {code}"
+        raise CorruptFileError(self.path, f"the process that read it died ({how}): it is damaged, or needs more memory than it may.")
+
+    def close(self):
+        """Ends the process."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class RemoteGate:
+    """A Gate whose group lies in another process; see `kjax.saving.gate.Gate`."""
+
+    def __init__(self, child, place, where, budget):
+        self._child, self._place, self.where, self.budget = child, place, where, budget
+
+    def _ask(self, call, *args, nbytes=0):
+        return self._child.ask({"place": self._place, "call": call, "args": args}, nbytes)
+
+    def has(self, path) -> bool:
+        return bool(self._ask("has", path)[0])
+
+    def names_inside(self, limit=200_000) -> list:
+        return [str(n) for n in self._ask("names_inside", limit)[0]]
+
+    def group(self, path) -> RemoteGate:
+        where = str(self._ask("group", path)[0])
+        return RemoteGate(self._child, [*self._place, path], where, self.budget)
+
+    def text(self, name):
+        value = self._ask("text", name)[0]
+        return None if value is None else str(value)
+
+    def has_texts(self, name) -> bool:
+        return bool(self._ask("has_texts", name)[0])
+
+    def texts(self, name) -> list:
+        return [str(v) for v in self._ask("texts", name)[0]]
+
+    def header(self, path) -> ArrayHeader:
+        shape, dtype = self._ask("header", path)[0]
+        return ArrayHeader(tuple(int(d) for d in shape), np.dtype(str(dtype)))
+
+    def read(self, path, shape) -> np.ndarray:
+        size = int(np.prod(shape, dtype=object)) * 8
+        self.budget.take(size // 8, f"{self.where}/{path}")
+        (got, dtype), data = self._ask("read", path, list(shape), nbytes=size)
+        dtype = np.dtype(str(dtype))
+        if tuple(got) != tuple(shape) or dtype.kind not in "fiub":
+            raise CorruptFileError(self.where, "the reading process gave an array of another shape.")
+        return np.frombuffer(data, dtype=dtype).reshape(shape)
+
+
+@contextlib.contextmanager
+def open_isolated(path, max_bytes=MAX_BYTES, seconds=SECONDS):
+    """`with open_isolated(path) as gate:` is `open_gate` in a child process with limits on memory, time and open files.
+
+    Whatever the file does to the HDF5 library, it does there; here come checked texts and arrays.
+
+    Args:
+        path: of the file.
+        max_bytes: as for `open_gate`.
+        seconds: how long reading may take in all.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"isolate=True reads files by their path; got {type(path).__name__}.")
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no such file: {path!r}")
+    child = _Child(path, max_bytes, seconds)
+    try:
+        yield RemoteGate(child, [], path, Budget(max_bytes))
+    finally:
+        child.close()
