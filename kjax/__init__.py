@@ -14,6 +14,7 @@ from kjax import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     optimizers,
     preprocessing,
@@ -21,12 +22,13 @@ from kjax import (
     utils,
     wrappers,
 )
-from kjax.compat import legacy
 from kjax.compat.aliases import install_as_keras, install_legacy_paths
+from kjax.compat.legacy import apply as _accept_older_names
 from kjax.engine.input_layer import Input
 from kjax.models import Model, Sequential
 
-__version__ = "0.1.0"
+# Scripts ask `keras.__version__` which Keras they run on: the API's version, with kjax's own behind the plus sign.
+__version__ = "2.2.4+kjax.0.1.0"
 
 __all__ = [
     "Input",
@@ -44,6 +46,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "optimizers",
     "preprocessing",
@@ -53,4 +56,4 @@ __all__ = [
 ]
 
 install_legacy_paths()
-legacy.apply()
+_accept_older_names()

@@ -15,7 +15,12 @@ def softmax(x, axis=-1):
     """
     if K.ndim(x) < 2:
         raise ValueError(f"softmax: x must have a rank of at least 2, received the shape {K.int_shape(x)}.")
-    return K.softmax(x, axis=axis)
+    return K.softmax(in_floatx(x), axis=axis)
+
+
+def in_floatx(x):
+    """A tensor of 16 bits in `floatx`; another as it is."""
+    return K.cast(x, K.floatx()) if K.dtype(x) in ("bfloat16", "float16") and K.dtype(x) != K.floatx() else x
 
 
 def elu(x, alpha=1.0):

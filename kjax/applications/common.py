@@ -23,8 +23,8 @@ def check_weights(name, weights, include_top, classes) -> None:
     """ValueError unless weights are None, 'imagenet' or a file, and fit the number of classes."""
     if weights not in ("imagenet", None) and not os.path.exists(weights):
         raise ValueError(
-            f"{name}: weights must be None (random numbers), 'imagenet' (pre-training on ImageNet) or the path of a file, "
-            f"received {weights!r}"
+            f"{name}: weights must be None (random numbers), 'imagenet' (pre-training on ImageNet) or the path of a "
+            f"file, received {weights!r}"
         )
     if weights == "imagenet" and include_top and classes != 1000:
         raise ValueError(f"{name}: weights='imagenet' with include_top needs classes=1000, received {classes!r}")

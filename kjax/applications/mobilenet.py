@@ -40,8 +40,8 @@ def trained_size(title, rows, columns, alpha, sizes, alphas):
     if rows == columns and rows in sizes:
         return rows
     warnings.warn(
-        f"{title}: `input_shape` is undefined or non-square, or `rows` is not in {list(sizes)}. Weights for input shape "
-        "(224, 224) will be loaded as the default.",
+        f"{title}: `input_shape` is undefined or non-square, or `rows` is not in {list(sizes)}. Weights for input "
+        "shape (224, 224) will be loaded as the default.",
         stacklevel=3,
     )
     return 224

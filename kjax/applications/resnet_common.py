@@ -81,9 +81,7 @@ def block_x(x, filters, name, stride, first, groups=32):
     y = norm_relu(layers.Conv2D(2 * filters, 1, use_bias=False, name=name + "_1_conv")(x), name + "_1")
     width = 2 * filters // groups
     y = layers.ZeroPadding2D(padding=((1, 1), (1, 1)), name=name + "_2_pad")(y)
-    y = layers.DepthwiseConv2D(
-        3, strides=stride, depth_multiplier=width, use_bias=False, name=name + "_2_conv"
-    )(y)
+    y = layers.DepthwiseConv2D(3, strides=stride, depth_multiplier=width, use_bias=False, name=name + "_2_conv")(y)
     size = K.int_shape(y)[1:-1]
     y = layers.Reshape((*size, groups, width, width))(y)
     y = layers.Lambda(sum_products, name=name + "_2_reduce")(y)

@@ -80,8 +80,10 @@ def apply() -> list[str]:
         _add_attributes(target, names, missing, Renamed)
     for path, row in MODULES.items():
         # as with Keras, `keras.legacy.layers` and the like are there after `import keras`
-        if not isinstance(row, Absent):
-            _module(path, missing)
+        loaded = None if isinstance(row, Absent) else _module(path, missing)
+        if loaded is not None:
+            parent, _, name = path.rpartition(".")
+            setattr(_module(parent, missing), name, loaded)
     for target, names in REGISTRIES.items():
         _get(target).update({name: _get(found) for name, found in names.items()})
     accept_keras1_methods(_get("engine.base_layer:Layer"))

@@ -50,6 +50,11 @@ _TRAINING = (
 
 # module (without `kjax.`) -> name -> 'module:name' of the object it stands for
 NAMES: dict[str, dict[str, str]] = {
+    "applications.inception_v3": {"conv2d_bn": "compat.blocks1:conv2d_bn"},
+    "applications.resnet50": {
+        "conv_block": "compat.blocks1:conv_block",
+        "identity_block": "compat.blocks1:identity_block",
+    },
     "layers": {
         **_CONV,
         **_DENSE,

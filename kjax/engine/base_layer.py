@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from kjax import backend as K
-from kjax import initializers
+from kjax import initializers, mixed_precision
 from kjax.engine.input_spec import InputSpec, check_inputs
 from kjax.engine.modules import run_module
 from kjax.engine.node import Node
@@ -43,6 +43,9 @@ def _snake_case(name: str) -> str:
 _BASE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype")
 
 
+_OF_CALLS = ("_inbound_nodes", "_outbound_nodes", "_losses", "_updates", "_per_input_losses", "_per_input_updates")
+
+
 class Layer:
     """Base of all layers: `build` makes the weights, `call` the outputs.
 
@@ -56,7 +59,8 @@ class Layer:
         input_shape: shape of one sample (no batch axis), for the first layer of a Sequential.
         batch_input_shape: the same with the batch axis.
         batch_size: the batch axis of `input_shape`.
-        dtype: of the input placeholder; default `floatx()`.
+        dtype: of the input placeholder, default `floatx()`; without an input shape, what the layer computes in (see
+            `mixed_precision`).
         weights: arrays to start from.
 
     Raises:
@@ -69,6 +73,7 @@ class Layer:
     trainable = True
     name = None
     dtype = None
+    compute_dtype = None
 
     def __init__(self, **kwargs):
         self._set_up()
@@ -82,7 +87,9 @@ class Layer:
         self.name = name
         self.trainable = kwargs.get("trainable", True)
         self.dtype = kwargs.get("dtype")
-        if "input_shape" in kwargs or "batch_input_shape" in kwargs:
+        sized = "input_shape" in kwargs or "batch_input_shape" in kwargs
+        self.compute_dtype = mixed_precision.compute_dtype(self.dtype, placeholder=sized)
+        if sized:
             if "batch_input_shape" in kwargs:
                 batch_input_shape = tuple(kwargs["batch_input_shape"])
             else:
@@ -211,6 +218,7 @@ class Layer:
         )
         weight.initializer = initializer
         if regularizer is not None:
+            weight.regularizer = regularizer
             self.add_loss(regularizer(weight))
         if trainable:
             self._trainable_weights.append(weight)
@@ -284,7 +292,7 @@ class Layer:
     def assert_input_compatibility(self, inputs):
         check_inputs(self, inputs)
 
-    def apply_module(self, module, *inputs, weights=None, training=None, rowwise=True, **kwargs):
+    def apply_module(self, module, *inputs, weights=None, training=None, rowwise=True, dtype=None, **kwargs):
         """Runs a Flax module on tensors with this layer's weights bound to its parameters by name.
 
         Args:
@@ -293,6 +301,7 @@ class Layer:
             weights: the weights to bind; default all of the layer's own.
             training: None: the phase the model runs in; or a bool.
             rowwise: whether a row of the result depends on that row of the inputs only.
+            dtype: what to compute in; default the layer's `compute_dtype`.
             kwargs: further arguments of the module, tensors or static.
 
         Returns:
@@ -301,20 +310,32 @@ class Layer:
         own = [*self._trainable_weights, *self._non_trainable_weights] if weights is None else weights
         bound: dict = {"params": {}}
         for w in own:
-            collection, name = self._collections.get(id(w), ("params" if w.trainable else "state", w.short_name))
+            collection, name = self._place_of(w)
+            held = vars(self).get(name)  # a wrapper may have put a tensor or another variable in the weight's place
             if collection != "state":
-                bound.setdefault(collection, {})[name] = w
+                bound.setdefault(collection, {})[name] = held if isinstance(held, (KerasTensor, Variable)) else w
         if isinstance(training, KerasTensor):
             training = None
         elif training is not None:
             training = bool(training)
         elif K.fixed_phase() is not None:
             training = bool(K.fixed_phase())
-        outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise)
+        dtype = self.compute_dtype if dtype is None else dtype
+        precision = {} if dtype is None else {"dtype": dtype}
+        outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise, **precision)
         if stats and training is not False:
             changed = [(bound["batch_stats"][n], v) for n, v in stats.items()]
             self.add_update(changed, [t for t in inputs if isinstance(t, KerasTensor)])
         return outputs
+
+    def _place_of(self, weight):
+        """(collection, parameter name) of a weight; one not made by `add_weight` is known by the attribute that holds it."""
+        if id(weight) in self._collections:
+            return self._collections[id(weight)]
+        name = next((n for n, value in vars(self).items() if value is weight), None)
+        if name is None:
+            return "params" if weight.trainable else "state", weight.short_name
+        return "batch_stats" if name.startswith("moving_") else "params", name
 
     def __call__(self, inputs, **kwargs):
         """Applies the layer to symbolic tensors.
@@ -519,6 +540,26 @@ class Layer:
     @property
     def output_shape(self):
         return self._only("output_shapes", "output shape", "get_output_shape_at")
+
+    # ------------------------------------------------------------ copies and pickles
+
+    def __getstate__(self):
+        """The layer by itself: weights and settings, without the calls it was part of."""
+        own = [*self._trainable_weights, *self._non_trainable_weights]
+        state = {k: v for k, v in self.__dict__.items() if k not in _OF_CALLS}
+        state["_collections"] = [(w, self._collections[id(w)]) for w in own if id(w) in self._collections]
+        return state
+
+    def __setstate__(self, state):
+        self._set_up()
+        collections = state.pop("_collections")
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self._collections = {id(w): entry for w, entry in collections}
+        for weight, _ in collections:
+            regularizer = getattr(weight, "regularizer", None)
+            if regularizer is not None:
+                self.add_loss(regularizer(weight))
 
     # ------------------------------------------------------------ config
 

@@ -1,6 +1,7 @@
 """From what users pass as data to lists of arrays of the right shapes."""
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 
 from kjax.engine.base_layer import to_list
@@ -15,6 +16,7 @@ __all__ = [
     "sample_weights",
     "standardize",
     "take",
+    "with_class_axis",
 ]
 
 
@@ -40,7 +42,7 @@ def _as_array(x, name, what):
             f"Error when checking {what}: {name} must be an array of numbers with one shape; got an array of objects of "
             f"shape {array.shape} (are the samples of unequal length?)."
         )
-    if array.dtype.kind in "USMmV":
+    if array.dtype.kind in "USMmV" and not jnp.issubdtype(array.dtype, jnp.floating):  # bfloat16 is of kind V
         raise TypeError(f"Error when checking {what}: {name} must hold numbers; got dtype {array.dtype}.")
     return array
 
@@ -100,10 +102,10 @@ def _from_list(data, names, what) -> list:
 
 def _cast(x, dtype):
     """Floating-point data in the input's type; narrow integers stay so that less is moved."""
-    if x.dtype.kind in "fc" and x.dtype != dtype and np.issubdtype(dtype, np.floating):
+    if jnp.issubdtype(x.dtype, jnp.inexact) and x.dtype != dtype and jnp.issubdtype(dtype, jnp.floating):
         return x.astype(dtype)
     if x.dtype in (np.int64, np.uint64):
-        return x.astype(dtype if np.dtype(dtype).kind == "f" else "int32")
+        return x.astype(dtype if jnp.issubdtype(dtype, jnp.floating) else "int32")
     return x
 
 
@@ -151,6 +153,13 @@ def check_lengths(inputs, targets, weights) -> int:
     if not size:
         raise ValueError("the data holds no sample: at least one is required.")
     return size
+
+
+def with_class_axis(y, loss, shape):
+    """Integer targets of a sparse loss with the axis of length one in place of the classes, whether given or not."""
+    if loss == "sparse_categorical_crossentropy" and len(y.shape) == len(shape) - 1:
+        return y.as_column() if isinstance(y, Rows) else y[..., None]
+    return y
 
 
 def check_target(y, loss, name, shape) -> None:

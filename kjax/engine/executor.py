@@ -6,10 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.engine.interrupts import uninterrupted
+from kjax.engine.modules import run_module
 from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
 from kjax.graph import KerasTensor, build_program
 
 __all__ = ["Executor"]
+
+_LOSS_SCALE = 1024.0
 
 
 class Executor:
@@ -67,6 +70,7 @@ class Executor:
             slots,
             constraints,
             constrained,
+            _loss_scale(program) if rule is not None else None,
         )
 
     @property
@@ -166,6 +170,12 @@ class Executor:
             for v, value in zip(self.updated, values, strict=True):
                 v.replace(value)
         return logs, outputs
+
+
+def _loss_scale(program):
+    """The factor of the loss for programs that compute in float16, whose gradients would vanish; else None."""
+    halves = [s for s in program.steps if s.operation is run_module.operation and s.template[1].get("dtype") == "float16"]
+    return _LOSS_SCALE if halves else None
 
 
 def _number(key, count):

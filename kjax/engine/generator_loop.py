@@ -27,7 +27,7 @@ def is_generator(x) -> bool:
 
 def refuse_with_generator(method, **arguments):
     for name, value in arguments.items():
-        if value is not None and value is not False and value != 0.0:
+        if value is not None and not (np.ndim(value) == 0 and not value):
             raise ValueError(f"`{name}` argument of {method} is not supported when x is a generator or Sequence; it gives (x, y, sample_weight) itself.")
 
 
@@ -111,51 +111,50 @@ def fit_generator(
             UserWarning,
             stacklevel=3,
         )
-    if model._compiled:
-        model._check_trainable_weights_consistency()
-    names = model.metrics_names if model._compiled else ["loss"]
-    params = {
-        "epochs": epochs,
-        "steps": steps,
-        "verbose": verbose,
-        "do_validation": validation_data is not None,
-        "metrics": [*names, *["val_" + n for n in names]] if validation_data is not None else list(names),
-    }
     making = (workers, use_multiprocessing, max_queue_size)
-    watched = model._callbacks(callbacks, verbose, params, "steps", held)
+    batches = _batches(model, generator, "train", "fit_generator", *making, shuffle, class_weight)
+    # One for all epochs: a validation generator goes on where it was.
+    held_batches = _batches(model, validation_data, "test", "validation", *making) if from_generator else None
+    with batches, held_batches or contextlib.nullcontext():
+        if not model._compiled:
+            batches.peek()
+        model._check_trainable_weights_consistency()
+        names = model.metrics_names
+        params = {
+            "epochs": epochs,
+            "steps": steps,
+            "verbose": verbose,
+            "do_validation": validation_data is not None,
+            "metrics": [*names, *["val_" + n for n in names]] if validation_data is not None else list(names),
+        }
+        watched = model._callbacks(callbacks, verbose, params, "steps", held)
 
-    def validate(stream, batch_size):
-        if held is not None:
-            values = loop.test_loop(model, held, min(batch_size, held.size), validation_steps)
-        else:
-            values = _evaluate(model, stream, validation_steps)
-        return {"val_" + n: v for n, v in zip(model.metrics_names, values, strict=True)}
-
-    def run():
-        batches = _batches(model, generator, "train", "fit_generator", *making, shuffle, class_weight)
-        # One for all epochs: a validation generator goes on where it was.
-        held_batches = _batches(model, validation_data, "test", "validation", *making) if from_generator else None
-        with batches, held_batches or contextlib.nullcontext():
+        def run():
             for epoch in range(initial_epoch, epochs):
                 model._keep_state(epoch)
                 figures, batch_size = _train_epoch(model, epoch, batches, steps, watched)
                 logs = Logs(figures)
                 if validation_data is not None and loop.is_due(validation_freq, epoch) and not model.stop_training:
-                    logs.update(validate(held_batches, batch_size))
+                    if held is not None:
+                        values = loop.test_loop(model, held, min(batch_size, held.size), validation_steps)
+                    else:
+                        values = _evaluate(model, held_batches, validation_steps)
+                    logs.update({"val_" + n: v for n, v in zip(model.metrics_names, values, strict=True)})
                 watched.on_epoch_end(epoch, logs)
                 if model.stop_training:
                     break
 
-    return model._run_fit(watched, run)
+        return model._run_fit(watched, run)
 
 
 def _train_epoch(model, epoch, batches, steps, watched):
-    """One epoch: (its figures, the size of its last batch)."""
+    """One epoch: (its figures, the size of its largest batch)."""
     model._reset_metrics()
     watched.on_epoch_begin(epoch, Logs())
-    figures, in_flight, size = None, [], 1
+    figures, in_flight, largest = None, [], 1
     for number in range(steps):
         (batch, rows), size = batches.take()
+        largest = max(largest, size)
         if watched.uses_batches:
             watched.on_batch_begin(number, Logs(batch=number, size=size))
         executor = model._executor("train")
@@ -171,7 +170,7 @@ def _train_epoch(model, epoch, batches, steps, watched):
             in_flight.pop(0).block_until_ready()
         if model.stop_training:
             break
-    return figures.averages(), size
+    return figures.averages(), largest
 
 
 def evaluate_generator(model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose) -> list:

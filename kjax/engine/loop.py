@@ -169,7 +169,7 @@ def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done,
     """Dispatches the batches of one chunk, a few at a time; returns how many were run."""
     placement = model._placement
     batches, rows = jax.device_put((batches, rows)) if placement is None else placement.batch((batches, rows), axis=1)
-    logs = jax.numpy.zeros((jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), "float32")
+    logs = jax.numpy.zeros((jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), jax.dtypes.canonicalize_dtype("float64"))
     start = 0
     while start < count and not model.stop_training:
         stop = min(count, start + max(1, int(_DISPATCH_SECONDS / model._step_seconds)))

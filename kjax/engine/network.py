@@ -106,7 +106,7 @@ class Network(Layer):
     def layers(self) -> list:
         if not self._is_graph_network:
             return [layer for layer in self._tracked_layers if isinstance(layer, Layer)]
-        return list(self._layers)
+        return self._layers  # the list itself: old code takes layers off with `model.layers.pop()`
 
     def get_layer(self, name=None, index=None) -> Layer:
         """The layer of this name, or at this index of `layers`.

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from kjax import losses, metrics
+from kjax import activations, losses, metrics
+from kjax import backend as K
 from kjax.engine.base_layer import to_list
 from kjax.graph import KerasTensor, Variable, op
 
@@ -112,6 +113,11 @@ def nested(argument, names, what) -> list:
     return [argument] * len(names)
 
 
+def _in_full(dtype) -> str:
+    """The type of targets and figures: `floatx` for outputs of 16 bits."""
+    return K.floatx() if dtype in ("bfloat16", "float16") else dtype
+
+
 def _target_shape(loss, shape):
     if loss_name(loss) == "sparse_categorical_crossentropy":
         return (*shape[:-1], 1)
@@ -156,7 +162,7 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
             )
         target = given[i]
         if target is None:
-            target = KerasTensor(_target_shape(fn, output.shape), output.dtype, name=name + "_target:0")
+            target = KerasTensor(_target_shape(fn, output.shape), _in_full(output.dtype), name=name + "_target:0")
         shape = (None,) if modes[i] is None else (None, None)
         weight = KerasTensor(shape, "float32", name=name + "_sample_weights:0")
         reduce = weighted_sum if getattr(fn, "reduction", None) == "sum" else weighted_mean
@@ -166,15 +172,27 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
     return objectives
 
 
-def _score(fn, target, output):
+def _scores(fn, target, output):
+    """What a loss or metric computes: a tensor, or a dict of tensors by name."""
     call = getattr(fn, "call", None) if not inspect.isfunction(fn) and hasattr(fn, "reduction") else None
-    result = (call or fn)(target, output)
+    result = (call or fn)(target, activations.in_floatx(output))
+    for value in result.values() if isinstance(result, dict) else [result]:
+        _require_tensor(fn, value)
+    return result
+
+
+def _score(fn, target, output):
+    result = _scores(fn, target, output)
+    _require_tensor(fn, result)
+    return result
+
+
+def _require_tensor(fn, result):
     if not isinstance(result, (KerasTensor, Variable)):
         raise TypeError(
             f"the loss or metric {loss_name(fn)!r} must return a tensor computed from y_true and y_pred by keras.backend "
             f"functions; it returned {type(result).__name__}."
         )
-    return result
 
 
 # ---------------------------------------------------------------- metrics
@@ -212,13 +230,11 @@ def make_metrics(model, objectives, plain, weighted) -> list:
             continue
         for wanted, with_weights in ((plain[i], False), (weighted[i], True)):
             for metric in wanted:
-                reported.append(_report(model, i, objective, metric, with_weights, taken))
+                reported.extend(_report(model, i, objective, metric, with_weights, taken))
     return reported
 
 
-def _report(model, i, objective, metric, with_weights, taken) -> Reported:
-    output = model.outputs[i]
-    fn, name = _metric_function(metric, objective, output)
+def _free_name(model, objective, name, with_weights, taken) -> str:
     name = ("weighted_" if with_weights else "") + name
     if len(model.output_names) > 1:
         name = f"{objective.name}_{name}"
@@ -226,17 +242,30 @@ def _report(model, i, objective, metric, with_weights, taken) -> Reported:
     while name in taken:
         name, j = f"{base}_{j}", j + 1
     taken.add(name)
+    return name
+
+
+def _report(model, i, objective, metric, with_weights, taken) -> list:
+    """What one metric reports: one figure, or one per entry of the dict that a function returns."""
+    output = model.outputs[i]
+    fn, name = _metric_function(metric, objective, output)
     mask = getattr(output, "_keras_mask", None)
     weights = objective.sample_weight if with_weights else None
     if hasattr(fn, "reset_states"):
-        return Reported(name, _stateful_value(fn, objective.target, output, weights), fn)
-    return Reported(name, weighted_mean(_score(fn, objective.target, output), weights, mask), None)
+        name = _free_name(model, objective, name, with_weights, taken)
+        return [Reported(name, _stateful_value(fn, objective.target, output, weights), fn)]
+    scores = _scores(fn, objective.target, output)
+    named = scores if isinstance(scores, dict) else {name: scores}
+    return [
+        Reported(_free_name(model, objective, key, with_weights, taken), weighted_mean(score, weights, mask), None)
+        for key, score in named.items()
+    ]
 
 
 def _stateful_value(metric, target, output, weights):
     if "sample_weight" in inspect.signature(type(metric).__call__).parameters:
-        return metric(target, output, sample_weight=weights)
-    return metric(target, output)
+        return metric(target, activations.in_floatx(output), sample_weight=weights)
+    return metric(target, activations.in_floatx(output))
 
 
 def collect(argument, names, what) -> list:

@@ -7,7 +7,13 @@ __all__ = ["Persistence"]
 
 
 class Persistence:
-    """`save`, `save_weights`, `load_weights` of a model."""
+    """`save`, `save_weights`, `load_weights`, copies and pickles of a model."""
+
+    def __reduce__(self):
+        """Copies and pickles hold what a file holds: architecture, weights, loss, metrics, optimizer and its state."""
+        if not self.built:
+            return type(self).from_config, (self.get_config(),)
+        return saving.unpickle_model, (saving.pickle_model(self),)
 
     def save(self, filepath, overwrite=True, include_optimizer=True):
         """Writes architecture, weights and, when compiled, training state to one HDF5 file.

@@ -44,7 +44,7 @@ class Prefetch:
         self._ready: collections.deque = collections.deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._enqueuer = self._stream = self._thread = None
+        self._enqueuer = self._stream = self._thread = self._peeked = None
 
     def __enter__(self):
         return self
@@ -70,6 +70,10 @@ class Prefetch:
         if self._thread is not None:
             self._thread.join(_JOIN_SECONDS)
 
+    def peek(self):
+        """Prepares the first batch, which builds a model that waited for data; `take` gives it out."""
+        self._peeked = self.take()
+
     def take(self):
         """The next batch as `prepare` returned it, its arrays on the device.
 
@@ -77,6 +81,9 @@ class Prefetch:
             ValueError: when the source has ended, or the batch does not fit the model; the text has the batch's number.
             RuntimeError: when the source or a worker failed.
         """
+        if self._peeked is not None:
+            result, self._peeked = self._peeked, None
+            return result
         if self._stream is None:
             self._start()
         if self._thread is None:

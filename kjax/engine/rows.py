@@ -15,7 +15,7 @@ class Rows:
         source: the object; only `source[a:b]` with 0 <= a < b <= len is asked of it.
         dtype: what rows are cast to when read; default the source's.
         start, stop: the samples that belong to it.
-        column: whether each sample, a number, is made an array of one.
+        column: whether samples get one more axis, of length one, at the end.
 
     Attributes:
         shape, dtype: of the samples as they are given out.
@@ -62,7 +62,7 @@ class Rows:
                 f"the {type(self.source).__name__} of shape {tuple(self.source.shape)} gave {len(rows)} rows for the slice "
                 f"{self.start + first}:{self.start + last}; {last - first} were required."
             )
-        return rows.reshape(-1, 1) if self.column else rows
+        return rows[..., None] if self.column else rows
 
     def take(self, index):
         """Rows `index`, in this order, as a new array.
@@ -73,7 +73,7 @@ class Rows:
         index = np.asarray(index)
         if isinstance(self.source, np.memmap):
             rows = self.source[self.start + index].astype(self.dtype, copy=False)
-            return np.asarray(rows.reshape(-1, 1) if self.column else rows)
+            return np.asarray(rows[..., None] if self.column else rows)
         result = np.empty((len(index), *self.shape[1:]), self.dtype)
         order = np.argsort(index, kind="stable")
         rows = index[order]

@@ -58,9 +58,9 @@ class Safeguard:
             )
         else:
             error.add_note(
-                f"kjax: model {self.model.name} failed within a step of epoch {(self.epoch or 0) + 1} and the values of "
-                f"{len(lost)} variables ({', '.join(v.name for v in lost[:3])}, ...) were lost with it; load them from a "
-                "checkpoint. Copies are kept only of models with a state of up to 64 MB."
+                f"kjax: model {self.model.name} failed within a step and the values of {len(lost)} variables "
+                f"({', '.join(v.name for v in lost[:3])}, ...) were lost with it; load them from a checkpoint. Only `fit` and "
+                "`fit_generator` keep copies, of models with a state of up to 64 MB."
             )
 
 

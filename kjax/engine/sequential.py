@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 from kjax.engine.base_layer import Layer
 from kjax.engine.input_layer import Input, InputLayer
@@ -51,11 +52,8 @@ class Sequential(Model):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r:.200}")
         self.built = False
         if not self._layers:
-            first, source = layer, None
-            while not isinstance(first, InputLayer) and isinstance(first, Network) and first._is_graph_network and first.layers:
-                source = first.inputs[0]
-                break
-            shape = tuple(source.shape) if source is not None else getattr(first, "batch_input_shape", None)
+            source = layer.inputs[0] if isinstance(layer, Network) and layer._is_graph_network else None
+            shape = tuple(source.shape) if source is not None else getattr(layer, "batch_input_shape", None)
             if isinstance(layer, InputLayer):
                 self._layers.append(layer)
                 self._outputs_so_far = layer._inbound_nodes[-1].output_tensors[0]
@@ -76,12 +74,12 @@ class Sequential(Model):
 
     def _push(self, layer, x):
         """Calls the layer on x and makes the result the output; leaves the model as it was on failure."""
+        y = None
         try:
             y = layer(x)
-        except Exception:
-            if self._layers and isinstance(self._layers[-1], InputLayer) and not self.outputs:
+        finally:
+            if y is None and not self.outputs:  # the layer refused its input: take the placeholder out again
                 self._layers.pop()
-            raise
         if isinstance(y, list):
             raise ValueError(
                 f"All layers in a Sequential model should have a single output tensor; {layer.name} gives {len(y)}. "
@@ -163,8 +161,6 @@ class Sequential(Model):
 
     @staticmethod
     def _warn_if_not_probabilities(predictions):
-        import warnings
-
         if predictions.min() < 0.0 or predictions.max() > 1.0:
             warnings.warn(
                 "Network returning invalid probability values. The last layer might not normalize predictions into "

@@ -27,6 +27,7 @@ class Spec(NamedTuple):
         rule: hashable function of the rates that gives the Optax transformation; None when no gradient is taken.
         slots: tree structure of the optimizer's state.
         constraints: None, or the program that maps the params numbered `constrained` to their allowed values.
+        loss_scale: factor of the loss while gradients are taken, for layers that compute in float16; or None.
     """
 
     program: Program
@@ -41,6 +42,7 @@ class Spec(NamedTuple):
     slots: Any = None
     constraints: Program | None = None
     constrained: tuple[int, ...] = ()
+    loss_scale: float | None = None
 
 
 class State(NamedTuple):
@@ -86,6 +88,11 @@ def _new_values(spec, results, old):
     return values
 
 
+def _scalars(results) -> list:
+    """Figures to report, in single precision; in double where JAX's 64-bit mode is on."""
+    return [jnp.mean(jnp.asarray(r).astype(jax.dtypes.canonicalize_dtype("float64"))) for r in results]
+
+
 def _apply_gradients(spec, grads, params, slots, rates, constants):
     state = jax.tree.unflatten(spec.slots, slots)
     changes, state = spec.rule(**rates).update(grads, state, params)
@@ -106,16 +113,24 @@ def _train(spec, state, fixed, constants, rates, batch, rows, key):
     def loss_of(params):
         variables = [*params, *state.updated, *fixed]
         results = spec.program(inputs, variables, program_constants, Context(True, key, rows))
-        return jnp.sum(results[0]), results
+        return jnp.sum(results[0]) * (spec.loss_scale or 1.0), results
 
     params, slots = list(state.params), list(state.slots)
     if spec.rule is None:
         _, results = loss_of(params)
     else:
         (_, results), grads = jax.value_and_grad(loss_of, has_aux=True)(params)
-        params, slots = _apply_gradients(spec, grads, params, slots, rates, constraint_constants)
+        if spec.loss_scale is not None:
+            grads = jax.tree.map(lambda g: g / spec.loss_scale, grads)
+        changed, changed_slots = _apply_gradients(spec, grads, params, slots, rates, constraint_constants)
+        if spec.loss_scale is not None:  # gradients that overflowed change nothing
+            finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in grads]))
+            keep = functools.partial(jnp.where, finite)
+            changed = jax.tree.map(keep, list(changed), params)
+            changed_slots = jax.tree.map(keep, list(changed_slots), slots)
+        params, slots = changed, changed_slots
     values = _new_values(spec, results[spec.logs + spec.outputs :], [*params, *state.updated])
-    logs = jnp.stack([jnp.mean(jnp.asarray(r).astype(jnp.float32)) for r in results[: spec.logs]])
+    logs = jnp.stack(_scalars(results[: spec.logs]))
     return State(values[: spec.params], values[spec.params :], slots), logs
 
 
@@ -176,7 +191,7 @@ def forward_step(spec, training=False):
         key = None if key is None else jax.random.fold_in(key, count)
         results = spec.program(inputs, [*updated, *fixed], constants, Context(training, key, rows))
         values = _new_values(spec, results[spec.logs + spec.outputs :], list(updated))
-        logs = [jnp.mean(jnp.asarray(r).astype(jnp.float32)) for r in results[: spec.logs]]
+        logs = _scalars(results[: spec.logs])
         return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]
 
     return jax.jit(step, donate_argnums=0)

@@ -145,6 +145,7 @@ class Model(FlaxBridge, Persistence, Network):
 
     def _forget_programs(self):
         self._executors = {}
+        self._logged: list = []
         self._slots_for = None
 
     def _require_compiled(self, what):
@@ -164,9 +165,23 @@ class Model(FlaxBridge, Persistence, Network):
 
     def _executor(self, kind) -> Executor:
         """The compiled step of one kind: 'train', 'test' or 'predict'."""
+        if kind != "predict":
+            self._take_appended_metrics()
         if kind not in self._executors:
             self._executors[kind] = self._make_executor(kind)
         return self._executors[kind]
+
+    def _take_appended_metrics(self):
+        """Users append to `metrics_tensors` and `metrics_names` of a compiled model: its steps are then made anew."""
+        if len(self.metrics_names) != 1 + len(self.metrics_tensors):
+            raise ValueError(
+                f"Model {self.name}: metrics_names must name the loss and each of metrics_tensors; got {self.metrics_names} for "
+                f"the loss and {len(self.metrics_tensors)} tensors."
+            )
+        if self._logged != self.metrics_tensors:
+            self._executors.pop("train", None)
+            self._executors.pop("test", None)
+            self._logged = list(self.metrics_tensors)
 
     def _make_executor(self, kind):
         if kind == "predict":
@@ -269,12 +284,14 @@ class Model(FlaxBridge, Persistence, Network):
         names = [o.name for o in fed]
         shapes = [o.target.shape if self._has_known_targets(o) else None for o in fed]
         targets = data_room.standardize(y, names, None, [o.target.dtype for o in fed], "target")
-        outputs = dict(zip(self.output_names, self.outputs, strict=True))
+        outputs, checked = dict(zip(self.output_names, self.outputs, strict=True)), []
         for target, o, shape in zip(targets, fed, shapes, strict=True):
+            target = data_room.with_class_axis(target, loss_name(o.loss), tuple(outputs[o.name].shape))
+            checked.append(target)
             data_room.check_target(target, loss_name(o.loss), o.name, tuple(outputs[o.name].shape))
             if shape is not None:
                 data_room.check_shape(target, o.name, shape, "target")
-        return targets
+        return checked
 
     @staticmethod
     def _has_known_targets(objective):
@@ -294,7 +311,7 @@ class Model(FlaxBridge, Persistence, Network):
         return Feed([*xs, *ys], weights, size)
 
     def _check_stateful_size(self, size, batch_size):
-        if self.stateful and batch_size and size % batch_size:
+        if self.stateful and batch_size and size > batch_size and size % batch_size:
             raise ValueError(
                 "In a stateful network, you should only pass inputs with a number of samples that can be divided by the "
                 f"batch size. Found: {size} samples and batch size {batch_size}."
@@ -366,6 +383,8 @@ class Model(FlaxBridge, Persistence, Network):
         batch_size = _batch_size(batch_size)
         feed = self._standardize_user_data(x, y, sample_weight, class_weight, batch_size)
         feed, held = self._validation_feed(feed, validation_split, validation_data, batch_size)
+        if verbose and held is not None:
+            print(f"Train on {feed.size} samples, validate on {held.size} samples")
         self._check_trainable_weights_consistency()
         self._executor("train")
         params = {
@@ -492,8 +511,12 @@ class Model(FlaxBridge, Persistence, Network):
         if "train" not in self._executors:
             self._check_trainable_weights_consistency()
         executor = self._executor("train")
-        logs = executor.train(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
-        return unlist([v.item() for v in np.asarray(logs)])
+        try:
+            logs = executor.train(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
+            return unlist([v.item() for v in np.asarray(logs)])
+        except Exception as error:
+            Safeguard(self).rescue(error)
+            raise
 
     def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
         """The figures on one batch, nothing trained."""

@@ -54,6 +54,12 @@ class Variable:
         self._uses_learning_phase = False
         self._keras_mask = None
 
+    def __getstate__(self):
+        return {**self.__dict__, "_value": np.array(self.value), "_thunk": None}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, serial=next(_serial))
+
     @property
     def name(self) -> str:
         return self._name + ":0"

@@ -1,4 +1,5 @@
 """Activations with weights or parameters of their own."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -80,7 +81,8 @@ class PReLU(_Activation):
         shape = [1 if a in shared else m for a, m in enumerate(input_shape)][1:]
         if None in shape:
             raise ValueError(
-                f"Layer {self.name}: axes of unknown size must be among shared_axes; got shared_axes={self.shared_axes} for "
+                f"Layer {self.name}: axes of unknown size must be among shared_axes; got "
+                f"shared_axes={self.shared_axes} for "
                 f"an input of shape {tuple(input_shape)}."
             )
         self.param_broadcast = [a + 1 in shared for a in range(len(shape))]
@@ -155,16 +157,20 @@ class Softmax(_Activation):
         rank = len(inputs.shape)
         if not isinstance(self.axis, (int, np.integer)) or not -rank <= self.axis < rank:
             raise ValueError(
-                f"Layer {self.name}: axis must be an axis of the input, of shape {tuple(inputs.shape)}; got {self.axis!r}."
+                f"Layer {self.name}: axis must be an axis of the input, of shape {tuple(inputs.shape)}; got "
+                f"{self.axis!r}."
             )
-        return self.apply_module(activation.Softmax(int(self.axis)), inputs, weights=[], rowwise=self.axis % rank != 0)
+        precision = K.floatx() if self.compute_dtype else None
+        module = activation.Softmax(int(self.axis))
+        return self.apply_module(module, inputs, weights=[], rowwise=self.axis % rank != 0, dtype=precision)
 
     def get_config(self):
         return {**super().get_config(), "axis": self.axis}
 
 
 class ReLU(_Activation):
-    """max_value where x >= max_value, x where threshold <= x < max_value, else negative_slope (x - threshold); any shape.
+    """max_value where x >= max_value, x where threshold <= x < max_value, else negative_slope (x - threshold); any
+    shape.
 
     Args:
         max_value: number >= 0, or None for no limit.
@@ -180,10 +186,14 @@ class ReLU(_Activation):
         if self.max_value is not None and self.max_value < 0.0:
             raise ValueError(f"Layer {self.name}: max_value of a ReLU layer cannot be negative; got {max_value!r}.")
         if self.negative_slope < 0.0:
-            raise ValueError(f"Layer {self.name}: negative_slope of a ReLU layer cannot be negative; got {negative_slope!r}.")
+            raise ValueError(
+                f"Layer {self.name}: negative_slope of a ReLU layer cannot be negative; got {negative_slope!r}."
+            )
 
     def call(self, inputs):
-        return self.apply_module(activation.ReLU(self.max_value, self.negative_slope, self.threshold), inputs, weights=[])
+        return self.apply_module(
+            activation.ReLU(self.max_value, self.negative_slope, self.threshold), inputs, weights=[]
+        )
 
     def get_config(self):
         return {**super().get_config(), **write_fields(self, "max_value", "negative_slope", "threshold")}

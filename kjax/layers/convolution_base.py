@@ -1,4 +1,5 @@
 """What all convolution layers share: arguments, weights, shapes, config."""
+
 from __future__ import annotations
 
 from kjax import backend as K
@@ -70,7 +71,8 @@ class ConvBase(Layer):
         self.strides, self.dilation_rate = read_strides(strides, dilation_rate, rank, self.name)
         if self.padding == "causal" and self.data_format != "channels_last":
             raise ValueError(
-                f"Layer {self.name}: with padding='causal' the `data_format` must be 'channels_last' (temporal data); got "
+                f"Layer {self.name}: with padding='causal' the `data_format` must be 'channels_last' (temporal "
+                f"data); got "
                 f"{self.data_format!r}."
             )
         read_fields(
@@ -98,7 +100,8 @@ class ConvBase(Layer):
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(
-                f"Layer {self.name}: the channel dimension of the inputs (axis {axis}, {self.data_format}) must be known; "
+                f"Layer {self.name}: the channel dimension of the inputs (axis {axis}, {self.data_format}) must "
+                f"be known; "
                 f"got the shape {tuple(input_shape)}."
             )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
@@ -132,7 +135,8 @@ class ConvBase(Layer):
         for m, k, d in zip(self._spatial(input_shape), self.kernel_size, self.dilation_rate, strict=True):
             if m is not None and effective_size(k, d) > m:
                 raise ValueError(
-                    f"Layer {self.name}: a kernel of size {self.kernel_size} with dilation_rate={self.dilation_rate} does "
+                    f"Layer {self.name}: a kernel of size {self.kernel_size} with "
+                    f"dilation_rate={self.dilation_rate} does "
                     f"not fit into an input of shape {tuple(input_shape)} ({self.data_format}) when padding='valid'."
                 )
 

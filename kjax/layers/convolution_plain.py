@@ -1,4 +1,5 @@
 """Convolution of sequences, images and volumes."""
+
 from __future__ import annotations
 
 from kjax.layers.convolution_base import ConvBase

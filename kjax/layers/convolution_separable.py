@@ -1,4 +1,5 @@
 """Depthwise and separable convolution."""
+
 from __future__ import annotations
 
 from kjax.layers.convolution_base import ConvBase
@@ -145,7 +146,8 @@ class SeparableConv1D(_SeparableConv):
 class SeparableConv2D(_SeparableConv):
     """A convolution of each channel by itself, then a mix of the channels; over images.
 
-    Input shape: (batch, rows, columns, channels), or channels first. Output shape: (batch, new_rows, new_columns, filters).
+    Input shape: (batch, rows, columns, channels), or channels first. Output shape: (batch, new_rows, new_columns,
+        filters).
     Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), pointwise_kernel
     (1, 1, channels * depth_multiplier, filters), bias (filters,).
 
@@ -276,6 +278,9 @@ class DepthwiseConv2D(Conv2D):
             self.dilation_rate,
             bool(self.use_bias),
         )
+
+    def call(self, inputs, training=None):
+        return super().call(inputs)
 
     def _output_channels(self, input_shape):
         return input_shape[channel_axis(self.data_format, 4)] * self.depth_multiplier

@@ -1,4 +1,5 @@
 """Transposed convolution of images and volumes."""
+
 from __future__ import annotations
 
 from kjax.layers.convolution_plain import Conv2D, Conv3D
@@ -14,18 +15,23 @@ class _Transposed:
     def _read_output_padding(self, output_padding):
         self.output_padding = output_padding
         if self.padding not in ("valid", "same"):
-            raise ValueError(f"Layer {self.name}: the `padding` argument must be 'valid' or 'same'; got {self.padding!r}.")
+            raise ValueError(
+                f"Layer {self.name}: the `padding` argument must be 'valid' or 'same'; got {self.padding!r}."
+            )
         if output_padding is None:
             return
         entries = (output_padding,) * self.rank if isinstance(output_padding, int) else tuple(output_padding)
         if len(entries) != self.rank or not all(isinstance(e, int) and e >= 0 for e in entries):
             raise ValueError(
-                f"Layer {self.name}: the `output_padding` argument must be an integer >= 0 or a tuple of {self.rank} of "
+                f"Layer {self.name}: the `output_padding` argument must be an integer >= 0 or a tuple of "
+                f"{self.rank} of "
                 f"them; got {output_padding!r}."
             )
         for stride, extra in zip(self.strides, entries, strict=True):
             if extra >= stride:
-                raise ValueError(f"Layer {self.name}: strides {self.strides} must be greater than output_padding {entries}.")
+                raise ValueError(
+                    f"Layer {self.name}: strides {self.strides} must be greater than output_padding {entries}."
+                )
         self.output_padding = entries
 
     def build(self, input_shape):
@@ -48,9 +54,7 @@ class _Transposed:
 
     def _output_spatial(self, input_shape):
         extra = self.output_padding or (None,) * self.rank
-        axes = zip(
-            self._spatial(input_shape), self.kernel_size, self.strides, self.dilation_rate, extra, strict=True
-        )
+        axes = zip(self._spatial(input_shape), self.kernel_size, self.strides, self.dilation_rate, extra, strict=True)
         return tuple(transposed_length(m, k, self.padding, s, d, e) for m, k, s, d, e in axes)
 
 
@@ -59,7 +63,8 @@ class Conv2DTranspose(_Transposed, Conv2D):
 
     Input shape: (batch, rows, columns, channels), or channels first.
     Output shape: (batch, new_rows, new_columns, filters); with padding 'same' new_rows = rows * stride, with 'valid'
-    rows * stride + max(kernel - stride, 0); with `output_padding` (rows - 1) * stride + kernel - 2 * (kernel // 2 if 'same'
+    rows * stride + max(kernel - stride, 0); with `output_padding` (rows - 1) * stride + kernel - 2 * (kernel // 2 if
+    'same'
     else 0) + output_padding.
     Weights: kernel (*kernel_size, filters, channels), bias (filters,).
 

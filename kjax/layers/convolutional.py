@@ -1,4 +1,5 @@
 """Convolution layers, for sequences, images and volumes."""
+
 from __future__ import annotations
 
 from kjax.layers.convolution_plain import Conv1D, Conv2D, Conv3D

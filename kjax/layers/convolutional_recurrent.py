@@ -42,7 +42,9 @@ class ConvRNN2D(RNN):
         **kwargs,
     ):
         if isinstance(cell, (list, tuple)):
-            raise TypeError(f"{type(self).__name__}: convolutional cells cannot be stacked; got a list of {len(cell)} cells.")
+            raise TypeError(
+                f"{type(self).__name__}: convolutional cells cannot be stacked; got a list of {len(cell)} cells."
+            )
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.input_spec = [InputSpec(ndim=5)]
 
@@ -100,7 +102,7 @@ class ConvLSTM2DCell(BuiltInCell):
         unit_forget_bias: start with a bias of 1 for the forget gate.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: see `regularizers`.
         kernel_constraint, recurrent_constraint, bias_constraint: see `constraints`.
-        dropout, recurrent_dropout: rates for the inputs and for h, 0..1, one mask per gate for all steps; 0 and 1: none.
+        dropout, recurrent_dropout: rates for the inputs and for h, 0..1, a mask per gate for all steps; 0 and 1: none.
     """
 
     gates = 4
@@ -244,7 +246,7 @@ class ConvLSTM2D(_CellLayer, ConvRNN2D):
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: see `regularizers`.
         kernel_constraint, recurrent_constraint, bias_constraint: see `constraints`.
         return_sequences, go_backwards, stateful, and in the further arguments return_state, unroll: see `RNN`.
-        dropout, recurrent_dropout: rates for the inputs and for h, 0..1, one mask per gate for all steps; 0 and 1: none.
+        dropout, recurrent_dropout: rates for the inputs and for h, 0..1, a mask per gate for all steps; 0 and 1: none.
 
     References: Shi et al. 2015, arXiv:1506.04214.
     """

@@ -1,4 +1,5 @@
 """Core layers: dense, activation, dropout, reshaping, masking, lambda."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,6 +7,7 @@ import numpy as np
 from kjax import activations, constraints, initializers, regularizers
 from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
+from kjax.layers.fields import positive_int
 from kjax.layers.lambda_layer import Lambda
 from kjax.nn import dense, noise
 
@@ -24,17 +26,6 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
 ]
-
-
-def positive(value, what, layer) -> int:
-    """An integer >= 1.
-
-    Raises:
-        ValueError: for anything else, naming the layer.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer)) or int(value) != value or value < 1:
-        raise ValueError(f"{layer}: {what} must be an integer >= 1; got {value!r}.")
-    return int(value)
 
 
 class Dense(Layer):
@@ -69,7 +60,7 @@ class Dense(Layer):
         if "input_shape" not in kwargs and "input_dim" in kwargs:
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
-        self.units = positive(units, "units", self.name)
+        self.units = positive_int(units, "units", self.name)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -85,7 +76,9 @@ class Dense(Layer):
     def build(self, input_shape):
         features = input_shape[-1]
         if features is None:
-            raise ValueError(f"{self.name}: the last dimension of the inputs to Dense must be known; got shape {tuple(input_shape)}.")
+            raise ValueError(
+                f"{self.name}: the last dimension of the inputs to Dense must be known; got shape {tuple(input_shape)}."
+            )
         self.kernel = self.add_weight(
             name="kernel",
             shape=(features, self.units),
@@ -254,7 +247,8 @@ class Flatten(Layer):
         rest = input_shape[1:]
         if None in rest:
             raise ValueError(
-                f"{self.name}: the shape of the input to Flatten is not fully defined (got {tuple(rest)}). Pass a complete "
+                f"{self.name}: the shape of the input to Flatten is not fully defined (got {tuple(rest)}). Pass "
+                f"a complete "
                 "`input_shape` to the first layer of the model."
             )
         return (input_shape[0], int(np.prod(rest)))
@@ -334,7 +328,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
-        self.n = positive(n, "n", self.name)
+        self.n = positive_int(n, "n", self.name)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs):

@@ -50,7 +50,9 @@ class _CuDNNRNN(RNN):
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape
         features, width = shape[-1], self.gates * self.units
         if features is None:
-            raise ValueError(f"Layer {self.name}: the last dimension of the inputs must be known; got shape {tuple(shape)}.")
+            raise ValueError(
+                f"Layer {self.name}: the last dimension of the inputs must be known; got shape {tuple(shape)}."
+            )
         self.input_spec[0] = InputSpec(shape=(shape[0] if self.stateful else None, None, features))
         self.kernel = self.add_weight(
             name="kernel",
@@ -84,7 +86,9 @@ class _CuDNNRNN(RNN):
     def call(self, inputs, mask=None, training=None, initial_state=None):
         inputs, mask, initial_state, _ = self._arguments(inputs, mask, initial_state, None)
         if mask is not None:
-            raise ValueError(f"Layer {self.name}: masking is not supported for CuDNN RNNs; use GRU or LSTM; got the mask {mask!r}.")
+            raise ValueError(
+                f"Layer {self.name}: masking is not supported for CuDNN RNNs; use GRU or LSTM; got the mask {mask!r}."
+            )
         return self._finish(inputs, *run_sequence(self, self._module(), inputs, None, training, initial_state))
 
     def get_losses_for(self, inputs=None):
@@ -177,8 +181,8 @@ class CuDNNLSTM(_CuDNNRNN):
 
     Input shape: (batch, time, features). Output shape: (batch, units), with return_sequences (batch, time, units);
     with return_state a list of that, h and c.
-    Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (8 units,); gates i, f, c, o; each gate's
-    numbers are those of cuDNN's (units, features) matrix in memory; the bias holds those of the inputs, then of h.
+    Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (8 units,); gates i, f, c, o; each
+    gate's numbers are those of cuDNN's (units, features) matrix in memory; bias: those of the inputs, then of h.
 
     Args:
         units: int >= 1.

@@ -1,10 +1,11 @@
 """Embedding: integers to vectors."""
+
 from __future__ import annotations
 
 from kjax import backend as K
 from kjax import constraints, initializers, regularizers
 from kjax.engine.base_layer import Layer, to_list
-from kjax.layers.core import positive
+from kjax.layers.fields import positive_int
 from kjax.nn import embedding
 
 __all__ = ["Embedding"]
@@ -19,7 +20,8 @@ class Embedding(Layer):
     Args:
         input_dim: int >= 1, number of rows.
         output_dim: int >= 1, length of a row.
-        embeddings_initializer, embeddings_regularizer, embeddings_constraint, activity_regularizer: of the table, the output.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint, activity_regularizer: of the table, the
+            output.
         mask_zero: whether 0 marks padding, to be masked.
         input_length: length of the sequences, needed before Flatten; int or tuple.
 
@@ -41,8 +43,8 @@ class Embedding(Layer):
         if "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(to_list(input_length)) if input_length else (None,)
         super().__init__(**kwargs)
-        self.input_dim = positive(input_dim, "input_dim", self.name)
-        self.output_dim = positive(output_dim, "output_dim", self.name)
+        self.input_dim = positive_int(input_dim, "input_dim", self.name)
+        self.output_dim = positive_int(output_dim, "output_dim", self.name)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -69,15 +71,23 @@ class Embedding(Layer):
             return (*input_shape, self.output_dim)
         lengths = to_list(self.input_length)
         if len(lengths) != len(input_shape) - 1:
-            raise ValueError(f"{self.name}: input_length is {self.input_length}, but received input has shape {tuple(input_shape)}.")
+            raise ValueError(
+                f"{self.name}: input_length is {self.input_length}, but received input has shape {tuple(input_shape)}."
+            )
         sizes = []
         for want, got in zip(lengths, input_shape[1:], strict=True):
             if want is not None and got is not None and want != got:
-                raise ValueError(f"{self.name}: input_length is {self.input_length}, but received input has shape {tuple(input_shape)}.")
+                raise ValueError(
+                    f"{self.name}: input_length is {self.input_length}, but received input has shape "
+                    f"{tuple(input_shape)}."
+                )
             sizes.append(got if want is None else want)
         return (input_shape[0], *sizes, self.output_dim)
 
     def call(self, inputs):
+        self.compute_output_shape(tuple(inputs.shape))  # refuses lengths other than input_length
+        if self.compute_dtype is not None:
+            inputs = K.cast(inputs, "int32")  # indices have no place in 16 bits
         return self.apply_module(embedding.Embedding(self.input_dim, self.output_dim), inputs)
 
     def get_config(self):

@@ -1,4 +1,5 @@
 """Constructor arguments that several layers take: read once, and written back to the config."""
+
 from __future__ import annotations
 
 import numpy as np

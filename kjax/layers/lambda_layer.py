@@ -1,4 +1,5 @@
 """Lambda: a user's function as a layer."""
+
 from __future__ import annotations
 
 import inspect
@@ -36,11 +37,13 @@ class Lambda(Layer):
 
     Args:
         function: called with the tensor (or list), with `mask=` if it takes one, and with `arguments`.
-        output_shape: tuple without the batch axis, or function of the input shape; found out from the function when None.
+        output_shape: tuple without the batch axis, or function of the input shape; found out from the function when
+            None.
         mask: None, a tensor, or a function (inputs, mask) -> mask.
         arguments: dict of further keyword arguments.
 
-    Differs: configs from files never carry runnable code; a lambda in a file loads as a placeholder and must be given by
+    Differs: configs from files never carry runnable code; a lambda in a file loads as a placeholder and must be given
+        by
     the layer's name in `custom_objects`.
     """
 
@@ -49,7 +52,9 @@ class Lambda(Layer):
         if not callable(function):
             raise TypeError(f"{self.name}: function must be callable; got {type(function).__name__}.")
         if not (output_shape is None or isinstance(output_shape, (tuple, list)) or callable(output_shape)):
-            raise TypeError(f"{self.name}: output_shape must be None, a tuple or a function; got {output_shape!r:.100}.")
+            raise TypeError(
+                f"{self.name}: output_shape must be None, a tuple or a function; got {output_shape!r:.100}."
+            )
         self.function = function
         self.arguments = arguments or {}
         self._given_mask = mask

@@ -1,4 +1,5 @@
 """Convolution with a kernel of its own at every position."""
+
 from __future__ import annotations
 
 import math
@@ -43,7 +44,8 @@ class _LocallyConnected(Layer):
         axis = channel_axis(self.data_format, self.rank + 2)
         if None in input_shape[1:]:
             raise ValueError(
-                f"Layer {self.name}: the spatial dimensions and the channels of the inputs to a locally connected layer "
+                f"Layer {self.name}: the spatial dimensions and the channels of the inputs to a locally "
+                f"connected layer "
                 f"must be known; got the shape {tuple(input_shape)}."
             )
         channels, output = input_shape[axis], self._output(input_shape)
@@ -168,7 +170,8 @@ class LocallyConnected1D(_LocallyConnected):
 class LocallyConnected2D(_LocallyConnected):
     """Conv2D with a kernel of its own at every position.
 
-    Input shape: (batch, rows, columns, channels), or channels first. Output shape: (batch, new_rows, new_columns, filters).
+    Input shape: (batch, rows, columns, channels), or channels first. Output shape: (batch, new_rows, new_columns,
+        filters).
     Weights: kernel (new_rows * new_columns, kernel rows * kernel columns * channels, filters),
     bias (new_rows, new_columns, filters).
 

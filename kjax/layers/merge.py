@@ -1,4 +1,5 @@
 """Layers, and functions, that make one tensor of several."""
+
 from __future__ import annotations
 
 import functools
@@ -53,7 +54,8 @@ def _broadcast(shape1, shape2, layer):
 def _check_masks(inputs, mask, layer):
     if not isinstance(mask, (list, tuple)) or not isinstance(inputs, (list, tuple)) or len(mask) != len(inputs):
         raise ValueError(
-            f"Layer {layer}: `mask` must be a list with one entry for each of the {len(to_list(inputs))} inputs; got {mask!r}."
+            f"Layer {layer}: `mask` must be a list with one entry for each of the {len(to_list(inputs))} "
+            f"inputs; got {mask!r}."
         )
 
 
@@ -76,7 +78,8 @@ class _Merge(Layer):
         batches = {s[0] for s in input_shape} - {None}
         if len(batches) > 1:
             raise ValueError(
-                f"Layer {self.name}: can not merge tensors with different batch sizes; got tensors with shapes {input_shape}."
+                f"Layer {self.name}: can not merge tensors with different batch sizes; got tensors with shapes "
+                f"{input_shape}."
             )
         self.compute_output_shape(input_shape)
         self.built = True
@@ -175,13 +178,15 @@ class Concatenate(_Merge):
     def build(self, input_shape):
         if not _is_many(input_shape):
             raise ValueError(
-                f"Layer {self.name}: a `Concatenate` layer should be called on a list of at least 2 inputs; got the shape "
+                f"Layer {self.name}: a `Concatenate` layer should be called on a list of at least 2 inputs; got "
+                f"the shape "
                 f"{input_shape}."
             )
         first = input_shape[0]
         if not all(-len(s) <= self.axis < len(s) for s in input_shape):
             raise ValueError(
-                f"Layer {self.name}: axis {self.axis} is not an axis of all inputs, which have the shapes {input_shape}."
+                f"Layer {self.name}: axis {self.axis} is not an axis of all inputs, which have the shapes "
+                f"{input_shape}."
             )
         for shape in input_shape[1:]:
             fits = len(shape) == len(first) and all(
@@ -191,20 +196,24 @@ class Concatenate(_Merge):
             )
             if not fits:
                 raise ValueError(
-                    f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for the concat "
+                    f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for "
+                    f"the concat "
                     f"axis {self.axis}; got input shapes {input_shape}."
                 )
         self.built = True
 
     def call(self, inputs):
         if not isinstance(inputs, (list, tuple)):
-            raise ValueError(f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs; got {inputs!r}.")
+            raise ValueError(
+                f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs; got {inputs!r}."
+            )
         return K.concatenate(list(inputs), axis=self.axis)
 
     def compute_output_shape(self, input_shape):
         if not isinstance(input_shape, list):
             raise ValueError(
-                f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs; got the shape {input_shape}."
+                f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs; got the shape "
+                f"{input_shape}."
             )
         shape = list(input_shape[0])
         lengths = [s[self.axis] for s in input_shape]
@@ -233,7 +242,8 @@ class Concatenate(_Merge):
 class Dot(_Merge):
     """Sums of products of two inputs along one axis of each, sample by sample.
 
-    Input shape: [(batch, ..., n, ...), (batch, ..., n, ...)]. Output shape: (batch, the other axes of x1, those of x2), or
+    Input shape: [(batch, ..., n, ...), (batch, ..., n, ...)]. Output shape: (batch, the other axes of x1, those of
+        x2), or
     (batch, 1).
 
     Args:
@@ -256,7 +266,8 @@ class Dot(_Merge):
         for a, shape in zip(pair, (shape1, shape2), strict=True):
             if not -len(shape) <= a < len(shape) or a % len(shape) == 0:
                 raise ValueError(
-                    f"Layer {self.name}: axes={self.axes} must name axes of the inputs other than the batch axis; got inputs "
+                    f"Layer {self.name}: axes={self.axes} must name axes of the inputs other than the batch "
+                    f"axis; got inputs "
                     f"of shapes {tuple(shape1)} and {tuple(shape2)}."
                 )
         return [pair[0] % len(shape1), pair[1] % len(shape2)]
@@ -264,13 +275,15 @@ class Dot(_Merge):
     def build(self, input_shape):
         if not isinstance(input_shape, list) or len(input_shape) != 2:
             raise ValueError(
-                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs; got the shapes {input_shape}."
+                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs; got the shapes "
+                f"{input_shape}."
             )
         shape1, shape2 = input_shape
         a, b = self._axes(shape1, shape2)
         if None not in (shape1[a], shape2[b]) and shape1[a] != shape2[b]:
             raise ValueError(
-                f"Layer {self.name}: dimension incompatibility {shape1[a]} != {shape2[b]}; layer shapes: {shape1}, {shape2}, "
+                f"Layer {self.name}: dimension incompatibility {shape1[a]} != {shape2[b]}; layer shapes: "
+                f"{shape1}, {shape2}, "
                 f"chosen axes: {a}, {b}."
             )
         self.built = True
@@ -287,7 +300,8 @@ class Dot(_Merge):
     def compute_output_shape(self, input_shape):
         if not isinstance(input_shape, list) or len(input_shape) != 2:
             raise ValueError(
-                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs; got the shapes {input_shape}."
+                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs; got the shapes "
+                f"{input_shape}."
             )
         shape1, shape2 = map(tuple, input_shape)
         a, b = self._axes(shape1, shape2)

@@ -1,4 +1,5 @@
 """Layers that add noise in training."""
+
 from __future__ import annotations
 
 from kjax.engine.base_layer import Layer

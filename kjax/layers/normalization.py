@@ -1,4 +1,5 @@
 """Batch normalization."""
+
 from __future__ import annotations
 
 from kjax import constraints, initializers, regularizers
@@ -14,7 +15,8 @@ class BatchNormalization(Layer):
     In training they are the batch's, and moving averages are kept; in the test phase they are these averages.
 
     Input shape: any. Output shape: the same.
-    Weights: gamma, beta, moving_mean, moving_variance, each (size of `axis`,); the first two as `scale` and `center` say.
+    Weights: gamma, beta, moving_mean, moving_variance, each (size of `axis`,); the first two as `scale` and `center`
+        say.
 
     Args:
         axis: int, the one with the features; not the batch axis.
@@ -26,7 +28,8 @@ class BatchNormalization(Layer):
         beta_regularizer, gamma_regularizer: see `regularizers`.
         beta_constraint, gamma_constraint: see `constraints`.
 
-    Differs: as later versions do, the averages are not corrected for their start, and the variance of images is corrected
+    Differs: as later versions do, the averages are not corrected for their start, and the variance of images is
+        corrected
     by n / (n - 1) once, not twice.
     References: Ioffe and Szegedy, Batch Normalization, 2015.
     """
@@ -70,7 +73,8 @@ class BatchNormalization(Layer):
         rank = len(input_shape)
         if not -rank <= self.axis < rank or self.axis % rank == 0:
             raise ValueError(
-                f"{self.name}: axis must name an axis of the input other than the batch axis; got axis={self.axis} for an "
+                f"{self.name}: axis must name an axis of the input other than the batch axis; got "
+                f"axis={self.axis} for an "
                 f"input of shape {tuple(input_shape)}."
             )
         features = input_shape[self.axis]

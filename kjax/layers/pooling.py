@@ -1,4 +1,5 @@
 """Maximum and average pooling, over windows and over everything."""
+
 from __future__ import annotations
 
 from kjax import backend as K
@@ -118,7 +119,8 @@ class MaxPooling1D(_Pooling1D):
 class MaxPooling2D(_Pooling2D):
     """The maximum of each window of an image.
 
-    Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same with fewer rows and columns.
+    Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same with fewer rows and
+        columns.
 
     Args:
         pool_size: int >= 1, or a tuple of two.
@@ -255,5 +257,9 @@ class GlobalMaxPooling3D(_GlobalPooling3D):
 # Keras's own second names.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
-GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+)
 GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D

@@ -117,7 +117,9 @@ class SimpleRNN(_CellLayer):
     ):
         if "implementation" in kwargs:
             kwargs.pop("implementation")
-            warnings.warn("The `implementation` argument in `SimpleRNN` has been deprecated; remove it from your layer call.")
+            warnings.warn(
+                "The `implementation` argument in `SimpleRNN` has been deprecated; remove it from your layer call."
+            )
         cell = SimpleRNNCell(
             units,
             activation=activation,
@@ -149,8 +151,8 @@ class GRU(_CellLayer):
 
     Input shape: (batch, time, features). Output shape: (batch, units), with return_sequences (batch, time, units);
     with return_state a list of that and h.
-    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,), with reset_after (2, 3 units);
-    columns z, r, g.
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,) or, with reset_after,
+    (2, 3 units); columns z, r, g.
 
     Args:
         units: int >= 1.

@@ -32,7 +32,7 @@ def module_activation(function):
 
 
 def forget_bias(initializer, before, ones, after):
-    """An initializer for a bias of `before` + `ones` + `after` numbers: ones in the middle, the rest from `initializer`."""
+    """An initializer for a bias of `before` + `ones` + `after` numbers: ones in the middle, else from `initializer`."""
 
     def initialize(shape, dtype=None):
         first = [_values(initializer, (before,), dtype), np.ones(ones, dtype or K.floatx())]
@@ -76,7 +76,9 @@ class BuiltInCell(Layer):
         read_fields(self, **fields)
         self.fields = (self.size_name, *fields)
         if self.implementation not in (0, 1, 2):
-            raise ValueError(f"Layer {self.name}: the `implementation` argument must be 0, 1 or 2; got {self.implementation!r}.")
+            raise ValueError(
+                f"Layer {self.name}: the `implementation` argument must be 0, 1 or 2; got {self.implementation!r}."
+            )
         self.output_size = self.units
         self._dropout_mask = None
         self._recurrent_dropout_mask = None
@@ -97,7 +99,9 @@ class BuiltInCell(Layer):
             input_shape = input_shape[0]
         features = input_shape[-1]
         if features is None:
-            raise ValueError(f"Layer {self.name}: the last dimension of the inputs must be known; got shape {tuple(input_shape)}.")
+            raise ValueError(
+                f"Layer {self.name}: the last dimension of the inputs must be known; got shape {tuple(input_shape)}."
+            )
         width = self.gates * self.units
         self.kernel = self._weight("kernel", (features, width), self.kernel_initializer)
         self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
@@ -236,8 +240,8 @@ class GRUCell(BuiltInCell):
     """h' = z h + (1 - z) g; z, r = s(x W + h R + b); g = activation(x W_g + (r h) R_g + b_g).
 
     With `reset_after`, r multiplies h R_g + b'_g instead, as in cuDNN.
-    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,), with reset_after (2, 3 units),
-    columns z, r, g. State: h.
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,) or, with reset_after,
+    (2, 3 units); columns z, r, g. State: h.
 
     Args:
         units: int >= 1.
@@ -401,4 +405,3 @@ class LSTMCell(BuiltInCell):
         part("recurrent_kernel", k) for k in range(4)
     )
     bias_i, bias_f, bias_c, bias_o = (part("bias", k) for k in range(4))
-

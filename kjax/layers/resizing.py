@@ -1,4 +1,5 @@
 """Zero padding, cropping and enlargement of sequences, images and volumes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -37,7 +38,9 @@ def _pairs(value, n, argument, layer) -> tuple[tuple[int, int], ...]:
         isinstance(p, (tuple, list, np.ndarray)) and len(p) == 2 and all(map(_is_amount, p)) for p in pairs
     )
     if not good:
-        forms = "an integer >= 0, or a pair of them" if n == 1 else f"an integer >= 0, {n} of them, or {n} pairs of them"
+        forms = (
+            "an integer >= 0, or a pair of them" if n == 1 else f"an integer >= 0, {n} of them, or {n} pairs of them"
+        )
         raise ValueError(f"Layer {layer}: the `{argument}` argument must be {forms}; got {value!r}.")
     return tuple((int(a), int(b)) for a, b in pairs)
 
@@ -58,7 +61,9 @@ class _Resizing(Layer):
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)
-        for i, a in enumerate(range(1, 1 + self.rank) if self.data_format == "channels_last" else range(2, 2 + self.rank)):
+        for i, a in enumerate(
+            range(1, 1 + self.rank) if self.data_format == "channels_last" else range(2, 2 + self.rank)
+        ):
             shape[a] = None if shape[a] is None else self._change(i, shape[a])
         return tuple(shape)
 
@@ -237,7 +242,8 @@ class UpSampling2D(_UpSampling):
         self.size = sizes(size, 2, "size", self.name)
         if interpolation not in ("nearest", "bilinear"):
             raise ValueError(
-                f"Layer {self.name}: the `interpolation` argument must be 'nearest' or 'bilinear'; got {interpolation!r}."
+                f"Layer {self.name}: the `interpolation` argument must be 'nearest' or 'bilinear'; got "
+                f"{interpolation!r}."
             )
         self.interpolation = interpolation
 

@@ -69,8 +69,7 @@ class StackedRNNCells(Layer):
     Args:
         cells: list of cells.
 
-    Differs: without a mask nothing; a masked step repeats the last cell's output, where Keras 2.2.4 repeats the first
-    cell's state.
+    Differs: with a mask, a masked step repeats the last cell's output; Keras 2.2.4 repeats the first cell's state.
     """
 
     def __init__(self, cells, **kwargs):
@@ -154,19 +153,23 @@ def _check_cell(cell, what):
     if not hasattr(cell, "call"):
         raise ValueError(f"{what} should have a `call` method; got {cell!r}.")
     if not hasattr(cell, "state_size"):
-        raise ValueError(f"{what} should have an attribute `state_size` (tuple of integers, one integer per state); got {cell!r}.")
+        raise ValueError(
+            f"{what} should have an attribute `state_size` (tuple of integers, one integer per state); got {cell!r}."
+        )
 
 
 def _step(cell, inputs, states, constants, training):
     """One step of any cell, with those of the further arguments that its `call` takes."""
-    kwargs = {"training": training} if has_arg(cell.call, "training", accept_all=isinstance(cell, StackedRNNCells)) else {}
+    kwargs = (
+        {"training": training} if has_arg(cell.call, "training", accept_all=isinstance(cell, StackedRNNCells)) else {}
+    )
     if constants and has_arg(cell.call, "constants"):
         kwargs["constants"] = constants
     return cell.call(inputs, states, **kwargs)
 
 
 def _number_names(weights):
-    """Weights of one layer that would bear the same name get numbers: kernel, kernel_1, ..., as TensorFlow numbers them."""
+    """Weights that would bear the same name get numbers: kernel, kernel_1, ..., as TensorFlow numbers them."""
     seen: dict[str, int] = {}
     for w in weights:
         name = w.name.removesuffix(":0")
@@ -261,8 +264,9 @@ class RNN(Layer):
         spec = self.input_spec[0].shape
         if not spec or not spec[0]:
             raise ValueError(
-                f"Layer {self.name}: if a RNN is stateful, it needs to know its batch size. Specify it by `batch_input_shape` "
-                f"in the first layer of a Sequential model, or `batch_shape` in Input; the input shape is {spec}."
+                f"Layer {self.name}: if a RNN is stateful, it needs to know its batch size. Specify it by "
+                "`batch_input_shape` in the first layer of a Sequential model, or `batch_shape` in Input; the input "
+                f"shape is {spec}."
             )
         shapes = self._state_shapes(spec[0])
         if states is None:
@@ -277,7 +281,8 @@ class RNN(Layer):
         for i, (value, shape) in enumerate(zip(values, shapes, strict=True)):
             if tuple(np.shape(value)) != shape:
                 raise ValueError(
-                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, found shape={np.shape(value)}"
+                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, "
+                    f"found shape={np.shape(value)}"
                 )
         if self._states is None:
             self._states = [
@@ -331,8 +336,8 @@ class RNN(Layer):
         found = [spec.shape for spec in self.state_spec]
         if not all(_fit(a, b) for a, b in zip(found, wanted, strict=True)):
             raise ValueError(
-                f"Layer {self.name}: an `initial_state` was passed that is not compatible with `cell.state_size`. Received "
-                f"states of shapes {found}; however `cell.state_size` is {self.cell.state_size}."
+                f"Layer {self.name}: an `initial_state` was passed that is not compatible with `cell.state_size`. "
+                f"Received states of shapes {found}; however `cell.state_size` is {self.cell.state_size}."
             )
 
     def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
@@ -363,8 +368,8 @@ class RNN(Layer):
         ours = [hasattr(t, "_keras_history") for t in further]
         if any(ours) and not all(ours):
             raise ValueError(
-                f"Layer {self.name}: the initial state or constants of an RNN layer cannot be specified with a mix of Keras "
-                f"tensors and non-Keras tensors; got {further}."
+                f"Layer {self.name}: the initial state or constants of an RNN layer cannot be specified with a mix of "
+                f"Keras tensors and non-Keras tensors; got {further}."
             )
         if not ours or not ours[0]:
             given = {"initial_state": initial_state, "constants": constants}
@@ -395,8 +400,8 @@ class RNN(Layer):
         if self.unroll and inputs.shape[1] is None:
             raise ValueError(
                 f"Layer {self.name}: cannot unroll a RNN if the time dimension is undefined; got inputs of shape "
-                f"{tuple(inputs.shape)}. Specify it by `input_shape` or `batch_input_shape` in the first layer of a Sequential "
-                "model, or `shape` in Input."
+                f"{tuple(inputs.shape)}. Specify it by `input_shape` or `batch_input_shape` in the first layer of a "
+                "Sequential model, or `shape` in Input."
             )
         return inputs, mask, initial_state, constants
 
@@ -432,8 +437,10 @@ class RNN(Layer):
         last = []
         for i, (cell, states) in enumerate(zip(cells, own, strict=True)):
             sequences = self.return_sequences or i + 1 < len(cells)
-            module = cell.module(return_sequences=bool(sequences), go_backwards=bool(backwards), unroll=bool(self.unroll))
-            inputs, states = run_sequence(cell, module, inputs, mask, training, states)
+            module = cell.module(
+                return_sequences=bool(sequences), go_backwards=bool(backwards), unroll=bool(self.unroll)
+            )
+            inputs, states = run_sequence(cell, module, inputs, mask, training, states, self.compute_dtype)
             last.append(states)
         return inputs, stack.join_states(last) if stack else last[0]
 
@@ -506,13 +513,14 @@ class RNN(Layer):
         return layer
 
 
-def run_sequence(layer, module, inputs, mask, training, states):
+def run_sequence(layer, module, inputs, mask, training, states, dtype=None):
     """A recurrent Flax module on a sequence: (output, list of last states).
 
     Args:
         layer: whose weights the module takes.
         mask: (batch, time) or None.
         states: list of tensors, or None for zeros.
+        dtype: what to compute in; default what `layer` computes in.
     """
     kwargs = {}
     if mask is not None:
@@ -521,5 +529,5 @@ def run_sequence(layer, module, inputs, mask, training, states):
         kwargs["initial_state"] = tuple(states)
     # states of a fixed batch size cannot go with padded batches
     rowwise = all(s.shape[0] is None for s in states or ())
-    output, last = layer.apply_module(module, inputs, training=training, rowwise=rowwise, **kwargs)
+    output, last = layer.apply_module(module, inputs, training=training, rowwise=rowwise, dtype=dtype, **kwargs)
     return output, list(last)

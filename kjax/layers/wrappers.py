@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 
+import jax.numpy as jnp
+
 from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer, to_list, unique
 from kjax.engine.registry import deserialize_layer
+from kjax.graph import op
 from kjax.graph.names import name_scope
+from kjax.graph.record import TRIALS
 from kjax.layers.rnn import given_states, standardize_args
 from kjax.utils.generic_utils import has_arg
 
@@ -108,6 +112,22 @@ def _described(layer):
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
+@op
+def merge_steps(x):
+    """(batch, time, ...) -> (batch * time, ...)."""
+    return jnp.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
+
+
+@op
+def split_steps(y, like):
+    """(batch * time, ...) -> (batch, time, ...), with the sizes of `like`."""
+    batch, time = like.shape[:2]
+    if y.shape[0] != batch * time and y.shape[0] in TRIALS:
+        # only the shape is asked for: what stands for an unknown size in y is no product of those in `like`
+        return jnp.zeros((batch, time, *y.shape[1:]), y.dtype)
+    return jnp.reshape(y, (batch, time, *y.shape[1:]))
+
+
 class TimeDistributed(Wrapper):
     """Applies a layer to every time step: the steps of all samples go through it as one batch.
 
@@ -117,7 +137,7 @@ class TimeDistributed(Wrapper):
     Args:
         layer: layer or model for inputs (batch, ...).
 
-    Differs: with a fixed batch size, too, the steps are one batch, so that BatchNormalization inside sees them together.
+    Differs: also with a fixed batch size the steps are one batch, so BatchNormalization inside sees them together.
     """
 
     def __init__(self, layer, **kwargs):
@@ -127,7 +147,8 @@ class TimeDistributed(Wrapper):
     def build(self, input_shape):
         if len(input_shape) < 3:
             raise ValueError(
-                f"Layer {self.name}: TimeDistributed needs inputs of rank 3 or more, (batch, time, ...); got shape {tuple(input_shape)}."
+                f"Layer {self.name}: TimeDistributed needs inputs of rank 3 or more, (batch, time, ...); "
+                f"got shape {tuple(input_shape)}."
             )
         self.input_spec = InputSpec(shape=(None, None, *input_shape[2:]))
         if not self.layer.built:
@@ -140,41 +161,28 @@ class TimeDistributed(Wrapper):
         shape = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
         return (shape[0], input_shape[1], *shape[1:])
 
-    @staticmethod
-    def _steps(x):
-        """(batch, time, ...) -> (batch * time, ...)."""
-        rest = [K.shape(x)[i] if d is None else d for i, d in enumerate(x.shape[2:], 2)]
-        return K.reshape(x, (-1, *rest))
-
-    @staticmethod
-    def _sequences(y, inputs):
-        """(batch * time, ...) -> (batch, time, ...), with the number of steps of `inputs`."""
-        steps = inputs.shape[1]
-        rest = [K.shape(y)[i] if d is None else d for i, d in enumerate(y.shape[1:], 1)]
-        return K.reshape(y, (-1, K.shape(inputs)[1] if steps is None else steps, *rest))
-
     def call(self, inputs, training=None, mask=None):
         kwargs = {}
         if has_arg(self.layer.call, "training"):
             kwargs["training"] = training
         if mask is not None and has_arg(self.layer.call, "mask"):
-            kwargs["mask"] = self._steps(mask)
-        steps = self._steps(inputs)
+            kwargs["mask"] = merge_steps(mask)
+        steps = merge_steps(inputs)
         self._input_map[_key(inputs)] = steps
         y = self.layer.call(steps, **kwargs)
         if isinstance(y, (list, tuple)):
             raise ValueError(
                 f"Layer {self.name}: the layer inside must have one output; {self.layer.name} has {len(y)}."
             )
-        return self._sequences(y, inputs)
+        return split_steps(y, inputs)
 
     def compute_mask(self, inputs, mask=None):
         steps = self._input_map.get(_key(inputs))
         if steps is None:
-            steps = self._steps(inputs)
-        output = self.layer.compute_mask(steps, None if mask is None else self._steps(mask))
+            steps = merge_steps(inputs)
+        output = self.layer.compute_mask(steps, None if mask is None else merge_steps(mask))
         if output is not None:
-            return self._sequences(output, inputs)
+            return split_steps(output, inputs)
         # what the layer inside drops of a mask still says which steps count
         while mask is not None and len(mask.shape) > 2:
             mask = K.any(mask, axis=-1)
@@ -199,7 +207,8 @@ class Bidirectional(Wrapper):
     def __init__(self, layer, merge_mode="concat", weights=None, **kwargs):
         if merge_mode not in ("sum", "mul", "ave", "concat", None):
             raise ValueError(
-                f"Bidirectional: invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None; got {merge_mode!r}."
+                "Bidirectional: invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None; "
+                f"got {merge_mode!r}."
             )
         if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
             raise TypeError(f"Bidirectional: `layer` must be a recurrent layer; got {layer!r}.")
@@ -264,7 +273,8 @@ class Bidirectional(Wrapper):
         total = len(self.weights)
         if len(weights) != total:
             raise ValueError(
-                f"Layer {self.name}: set_weights takes {total} arrays, the forward layer's first; {len(weights)} were given."
+                f"Layer {self.name}: set_weights takes {total} arrays, the forward layer's first; "
+                f"{len(weights)} were given."
             )
         self.forward_layer.set_weights(weights[: total // 2])
         self.backward_layer.set_weights(weights[total // 2 :])
@@ -313,12 +323,16 @@ class Bidirectional(Wrapper):
         if initial_state is not None:
             if len(initial_state) % 2:
                 raise ValueError(
-                    f"Layer {self.name}: when passing `initial_state` to a Bidirectional RNN, the state should be a list "
-                    f"containing the states of the underlying RNNs, an even number; got {len(initial_state)}: {initial_state}"
+                    f"Layer {self.name}: when passing `initial_state` to a Bidirectional RNN, the state should be a "
+                    "list containing the states of the underlying RNNs, an even number; got "
+                    f"{len(initial_state)}: {initial_state}"
                 )
             initial_state = given_states(initial_state)
             half = len(initial_state) // 2
-            for layer, states in ((self.forward_layer, initial_state[:half]), (self.backward_layer, initial_state[half:])):
+            for layer, states in (
+                (self.forward_layer, initial_state[:half]),
+                (self.backward_layer, initial_state[half:]),
+            ):
                 layer._check_count(states)
                 layer.state_spec = [InputSpec(shape=(None, *s.shape[1:])) for s in states]
                 if layer.built:
@@ -333,8 +347,8 @@ class Bidirectional(Wrapper):
         ours = [hasattr(t, "_keras_history") for t in further]
         if any(ours) and not all(ours):
             raise ValueError(
-                f"Layer {self.name}: the initial state of a Bidirectional layer cannot be specified with a mix of Keras tensors "
-                f"and non-Keras tensors; got {further}."
+                f"Layer {self.name}: the initial state of a Bidirectional layer cannot be specified with a mix of "
+                f"Keras tensors and non-Keras tensors; got {further}."
             )
         if not ours or not ours[0]:
             given = {"initial_state": initial_state, "constants": constants}

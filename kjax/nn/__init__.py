@@ -1,4 +1,5 @@
 """Flax modules with Keras 2 numerics, and the pure functions they are made of."""
+
 from __future__ import annotations
 
 from kjax.nn.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU

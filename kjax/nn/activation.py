@@ -1,4 +1,5 @@
 """Activations with weights or parameters of their own."""
+
 from __future__ import annotations
 
 import flax.linen as nn

@@ -8,6 +8,7 @@ All arrays are channels last: x (batch, *spatial, in), w (*kernel, in / groups, 
 On a CPU each is lowered to the form XLA runs fast there (conv_cpu), elsewhere to XLA's convolution. Because each one's
 derivatives are the other two, gradients of any order take the fast forms as well.
 """
+
 from __future__ import annotations
 
 import functools

@@ -1,9 +1,12 @@
 """The forms of convolution that XLA runs fast on a CPU; equal, term for term, to the definition in `conv`.
 
-Measured on two cores, float32 (seconds of CPU time for 2.7 GFLOP): an unpadded convolution takes up to three times one that
-is padded by a row; a gradient by `lhs_dilation` up to thirty times one over the phases of the stride; a kernel gradient over
+Measured on two cores, float32 (seconds of CPU time for 2.7 GFLOP): an unpadded convolution takes up to three times
+one that
+is padded by a row; a gradient by `lhs_dilation` up to thirty times one over the phases of the stride; a kernel
+gradient over
 the whole batch twice one over blocks of it; three-dimensional convolutions three times two-dimensional ones.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -119,7 +122,8 @@ def _convolution(x, w, strides, dilation, pads):
 def _padded_rows(x, w, strides, pads) -> int:
     """How many rows of zeros to put below an unpadded input, for windows that are dropped afterwards.
 
-    JAX 0.10 hands convolutions with more than 16 channels, unless their padding exceeds the kernel, to a library that runs
+    JAX 0.10 hands convolutions with more than 16 channels, unless their padding exceeds the kernel, to a library that
+    runs
     them on one thread, and unpadded ones at half speed.
     """
     if JAX_VERSION >= (0, 11) or pads != ((0, 0), (0, 0)) or max(w.shape[:2]) == 1 or max(w.shape[2:]) <= 16:
@@ -181,7 +185,9 @@ def _correlate(x, g, strides, dilation, pads, kernel):
     if kernel == (1, 1) and max(strides) == 1 and not any(map(any, pads)):
         return jnp.einsum("bhwc,bhwo->co", x, g)[None, None]
     # Positions that no window reaches would count as further taps: pad less, and cut them off.
-    reach = [(m - 1) * s + effective_size(k, d) for m, s, k, d in zip(g.shape[1:3], strides, kernel, dilation, strict=True)]
+    reach = [
+        (m - 1) * s + effective_size(k, d) for m, s, k, d in zip(g.shape[1:3], strides, kernel, dilation, strict=True)
+    ]
     pads = tuple((lo, max(min(hi, r - lo - m), 0)) for (lo, hi), r, m in zip(pads, reach, x.shape[1:3], strict=True))
     if any(lo + hi >= r for (lo, hi), r in zip(pads, reach, strict=True)):
         x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)])
@@ -232,8 +238,11 @@ def _depthwise_input_gradient(g, w, geometry):
     before = [span - 1 - lo for span, (lo, _) in zip(spans, geometry.pads, strict=True)]
     after = [m + span - 1 - b - q for m, span, b, q in zip(geometry.size, spans, before, g.shape[1:], strict=False)]
     # negative amounts crop; this is a plain pad, not a convolution's
-    g = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *((b, a, 0) for b, a in zip(before, after, strict=True))]
-                + [(0, 0, 0)] * 2)
+    g = lax.pad(
+        g,
+        jnp.zeros((), g.dtype),
+        [(0, 0, 0), *((b, a, 0) for b, a in zip(before, after, strict=True))] + [(0, 0, 0)] * 2,
+    )
     taps = windows(g, geometry.kernel, (1,) * n, geometry.dilation, geometry.size)
     return sum((v * w[tuple(k - 1 - i for k, i in zip(geometry.kernel, tap, strict=True))]).sum(-1) for tap, v in taps)
 

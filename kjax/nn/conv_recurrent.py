@@ -37,26 +37,26 @@ def _gate_by_gate(x, kernel, masks, convolve):
 
 @dataclass(frozen=True)
 class SameConv:
-    """The product of `recurrence`: a convolution with stride 1 and padding 'same', with dropout masks as in `MatMul`."""
+    """The product of `recurrence`: a convolution, stride 1, padding 'same', with dropout masks as in `MatMul`."""
 
     def __call__(self, x, params):
-        masks = params['masks']
+        masks = params["masks"]
         masks = masks if masks is None else lax.stop_gradient(masks)
-        return _gate_by_gate(x, params['kernel'], masks, self._convolve)
+        return _gate_by_gate(x, params["kernel"], masks, self._convolve)
 
     @staticmethod
     def _convolve(x, kernel):
-        geometry = _geometry(x.shape[-3:-1], kernel, (1, 1), 'same', (1, 1))
+        geometry = _geometry(x.shape[-3:-1], kernel, (1, 1), "same", (1, 1))
         return _merged(x, lambda x: conv.forward(x, kernel, geometry))
 
     def transposed(self, params):
-        masks = params['masks']
+        masks = params["masks"]
         gates = 1 if masks is None else masks.shape[0]
-        return jnp.split(params['kernel'], gates, axis=-1), masks
+        return jnp.split(params["kernel"], gates, axis=-1), masks
 
     def back(self, dz, transposed):
         kernels, masks = transposed
-        geometry = _geometry(dz.shape[-3:-1], kernels[0], (1, 1), 'same', (1, 1))
+        geometry = _geometry(dz.shape[-3:-1], kernels[0], (1, 1), "same", (1, 1))
         parts = zip(jnp.split(dz, len(kernels), axis=-1), kernels, strict=True)
         grads = [conv.input_gradient(d, w, geometry) for d, w in parts]
         return grads[0] if masks is None else sum(g * m for g, m in zip(grads, masks, strict=True))
@@ -82,11 +82,11 @@ class ConvLSTM2D(nn.Module):
     filters: int
     kernel_size: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
-    padding: str = 'valid'
-    data_format: str = 'channels_last'
+    padding: str = "valid"
+    data_format: str = "channels_last"
     dilation_rate: tuple[int, int] = (1, 1)
-    activation: Callable | str | None = 'tanh'
-    recurrent_activation: Callable | str | None = 'hard_sigmoid'
+    activation: Callable | str | None = "tanh"
+    recurrent_activation: Callable | str | None = "hard_sigmoid"
     use_bias: bool = True
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -96,16 +96,16 @@ class ConvLSTM2D(nn.Module):
 
     @nn.compact
     def __call__(self, x, initial_state=None, mask=None, training: bool = False, in_masks=None, masks=None):
-        first = self.data_format == 'channels_first'
+        first = self.data_format == "channels_first"
         last_axis = lambda a: jnp.moveaxis(a, -3, -1) if first else a
         x = last_axis(x)
         kernel = self.param(
-            'kernel', nn.initializers.glorot_uniform(), (*self.kernel_size, x.shape[-1], 4 * self.filters)
+            "kernel", nn.initializers.glorot_uniform(), (*self.kernel_size, x.shape[-1], 4 * self.filters)
         )
         recurrent = self.param(
-            'recurrent_kernel', nn.initializers.orthogonal(), (*self.kernel_size, self.filters, 4 * self.filters)
+            "recurrent_kernel", nn.initializers.orthogonal(), (*self.kernel_size, self.filters, 4 * self.filters)
         )
-        bias = self.param('bias', nn.initializers.zeros, (4 * self.filters,)) if self.use_bias else None
+        bias = self.param("bias", nn.initializers.zeros, (4 * self.filters,)) if self.use_bias else None
         dtype = jnp.result_type(x, kernel)
         x = x.astype(dtype)
 
@@ -146,4 +146,4 @@ class ConvLSTM2D(nn.Module):
     def _masks(self, rate, like, training):
         if not training or not 0.0 < rate < 1.0:
             return None
-        return dropout_masks(self.make_rng('dropout'), rate, 4, like)
+        return dropout_masks(self.make_rng("dropout"), rate, 4, like)

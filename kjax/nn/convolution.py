@@ -1,4 +1,5 @@
 """Convolution, transposed, separable, depthwise and locally connected, for one to three spatial axes."""
+
 from __future__ import annotations
 
 import math
@@ -85,7 +86,14 @@ def convolve(x, kernel, strides=1, padding="valid", data_format="channels_last",
 
 
 def conv_transpose(
-    x, kernel, strides=1, padding="valid", data_format="channels_last", dilation_rate=1, output_padding=None, output_size=None
+    x,
+    kernel,
+    strides=1,
+    padding="valid",
+    data_format="channels_last",
+    dilation_rate=1,
+    output_padding=None,
+    output_size=None,
 ):
     """The transpose of `convolve`: its gradient with respect to the input.
 
@@ -275,9 +283,7 @@ class SeparableConv(nn.Module):
         ones = (1,) * len(self.kernel_size)
         depthwise = self.param("depthwise_kernel", _glorot, (*self.kernel_size, channels, self.depth_multiplier))
         pointwise = self.param("pointwise_kernel", _glorot, (*ones, channels * self.depth_multiplier, self.filters))
-        y = separable_conv(
-            x, depthwise, pointwise, self.strides, self.padding, self.data_format, self.dilation_rate
-        )
+        y = separable_conv(x, depthwise, pointwise, self.strides, self.padding, self.data_format, self.dilation_rate)
         return _finish(self, y, (self.filters,))
 
 
@@ -300,9 +306,7 @@ class LocallyConnected(nn.Module):
         n = x.ndim - 2
         strides = per_axis(self.strides, n)
         size = [m for a, m in enumerate(x.shape) if a not in (0, axis)]
-        output = tuple(
-            window_length(m, k, "valid", s) for m, k, s in zip(size, self.kernel_size, strides, strict=True)
-        )
+        output = tuple(window_length(m, k, "valid", s) for m, k, s in zip(size, self.kernel_size, strides, strict=True))
         inputs = math.prod(self.kernel_size) * x.shape[axis]
         kernel = self.param("kernel", _glorot, (math.prod(output), inputs, self.filters))
         y = local_conv(x, kernel, self.kernel_size, strides, self.data_format)

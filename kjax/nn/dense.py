@@ -1,4 +1,5 @@
 """Dense: a matrix product over the last axis."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

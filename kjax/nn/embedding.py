@@ -1,4 +1,5 @@
 """Embedding: rows of a table."""
+
 from __future__ import annotations
 
 import flax.linen as nn

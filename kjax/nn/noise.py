@@ -1,4 +1,5 @@
 """Random layers: identity in the test phase."""
+
 from __future__ import annotations
 
 import flax.linen as nn
@@ -19,7 +20,8 @@ def _mask_shape(shape, noise_shape):
 
 
 class _Noise(nn.Module):
-    """A module that draws its own stream of random numbers; with a `seed` always the same numbers per stream position."""
+    """A module that draws its own stream of random numbers; with a `seed` always the same numbers per stream "
+    "position."""
 
     def _key(self, seed):
         key = self.make_rng("dropout")

@@ -1,4 +1,5 @@
 """Batch normalization as Keras 2 computes it."""
+
 from __future__ import annotations
 
 import flax.linen as nn

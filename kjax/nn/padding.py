@@ -1,4 +1,5 @@
 """Zeros around, pieces cut off, and enlargement of the spatial axes."""
+
 from __future__ import annotations
 
 import flax.linen as nn

@@ -1,4 +1,5 @@
 """Maximum and average over windows of one to three spatial axes, and over all positions."""
+
 from __future__ import annotations
 
 import functools
@@ -30,9 +31,7 @@ def _pad(x, pads, value):
 
 
 def _reduce_max(x, window, strides, pads):
-    return lax.reduce_window(
-        x, _lowest(x.dtype), lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0))
-    )
+    return lax.reduce_window(x, _lowest(x.dtype), lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *pads, (0, 0)))
 
 
 def _taps(x, window, strides, pads):

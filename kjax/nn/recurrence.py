@@ -1,22 +1,23 @@
 """The loop under every recurrent layer: one scan whose weight gradients are taken after it, in one product.
 
-Differentiating a plain `lax.scan` multiplies `x_t^T dz_t` and adds it to the weight gradient at every step. Here the reverse
-scan only keeps `dz_t`; `dW = sum_t x_t^T dz_t` is then one product over time and batch together. Both passes are ordinary JAX
-code, so the gradient can be differentiated again.
+Differentiating a plain `lax.scan` multiplies `x_t^T dz_t` and adds it to the weight gradient at every step. Here the
+reverse scan only keeps `dz_t`; `dW = sum_t x_t^T dz_t` is then one product over time and batch together. Both passes
+are ordinary JAX code, so the gradient can be differentiated again.
 
 A *cell* is a hashable object with
 
     step(linear, extra, states) -> (new states, kept)
 
-where `linear(k, x)` is its k-th product `x W_k` plus the k-th projected input of this step. A cell that works unit by unit
-(no activation that mixes units) may also give its derivative in closed form, which takes the activations out of the reverse scan;
-`kept` is what it wants to find again there:
+where `linear(k, x)` is its k-th product `x W_k` plus the k-th projected input of this step. A cell that works unit by
+unit (no activation that mixes units) may also give its derivative in closed form, which takes the activations out of
+the reverse scan; `kept` is what it wants to find again there:
 
-    slopes(kept, states) -> (slopes, factors)        on all steps at once: what `pull` multiplies with; the x of each product
-    pull(back, slopes, d_states) -> (d_states before, emitted)        on one step; `back(k, dz)` is dz W_k^T
-    spread(emitted, slopes) -> (dzs, d_extras)      on all steps at once
+    slopes(kept, states) -> (slopes, factors)         all steps: what `pull` multiplies with; the x of each product
+    pull(back, slopes, d_states) -> (d_states before, emitted)      one step; `back(k, dz)` is dz W_k^T
+    spread(emitted, slopes) -> (dzs, d_extras)        all steps
 
-`kept` and `emitted` are tuples of arrays; the first `emits` ones of `kept` have the shapes of `emitted`, which replace them.
+`kept` and `emitted` are tuples of arrays; the first `emits` arrays of `kept` have the shapes of `emitted`, which takes
+their place.
 
 A cell without these is differentiated step by step, with its products replayed instead of computed again.
 """
@@ -61,7 +62,7 @@ def _select(mask, new, old):
 
 
 def _closed(cell) -> bool:
-    return hasattr(cell, 'pull')
+    return hasattr(cell, "pull")
 
 
 def _forward(cell, product, unroll, inputs, states, params, mask):
@@ -88,12 +89,12 @@ def recurrence(cell, product, sequences, unroll, inputs, states, params, mask):
 
     Args:
         cell: see the module's docstring.
-        product: the linear map behind `linear`; hashable; `product(x, params)` (any leading axes), `transposed(params)` once
-            before the reverse loop, `back(dz, transposed)`.
+        product: the linear map behind `linear`; hashable; `product(x, params)` (any leading axes), `transposed(params)`
+            once before the reverse loop, `back(dz, transposed)`.
         sequences: whether the first state of every step is wanted.
         unroll: steps per round of the loop (`lax.scan`'s `unroll`).
-        inputs: `(projected, extras)`: for each product the array (time, batch, ...) added to it, or None; then any pytree
-            of further arrays with a leading time axis.
+        inputs: `(projected, extras)`: for each product the array (time, batch, ...) added to it, or None; then any
+            pytree of further arrays with a leading time axis.
         states: tuple of arrays (batch, ...).
         params: tuple, one entry per product.
         mask: bool (time, batch) or None; a masked step leaves the states as they are.
@@ -126,9 +127,7 @@ def _recurrence_bwd(cell, product, sequences, unroll, residuals, cotangents):
     else:
         result = _reverse_generic(cell, product, transposed, unroll, before, kept, extras, mask, d_sequence, d_last)
     d_first, dzs, d_extras, factors = result
-    d_params = tuple(
-        jax.vjp(partial(product, x), p)[1](dz)[0] for x, p, dz in zip(factors, params, dzs, strict=True)
-    )
+    d_params = tuple(jax.vjp(partial(product, x), p)[1](dz)[0] for x, p, dz in zip(factors, params, dzs, strict=True))
     d_projected = tuple(None if a is None else dz for a, dz in zip(projected, dzs, strict=True))
     return (d_projected, d_extras), d_first, d_params, None
 

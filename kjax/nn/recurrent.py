@@ -25,11 +25,11 @@ def dropout_masks(rng, rate: float, count: int, like):
 
 def choose_cell(step, units, *activations):
     """The cell for these activations: `units` (closed-form gradient) where all are names in UNITWISE, else `step`."""
-    names = ['linear' if a is None else a for a in activations]
+    names = ["linear" if a is None else a for a in activations]
     for name in names:
         if isinstance(name, str) and name not in cells.UNITWISE:
-            known = ', '.join(sorted(cells.UNITWISE))
-            raise ValueError(f'activation: a function or one of {known} is needed, got {name!r}')
+            known = ", ".join(sorted(cells.UNITWISE))
+            raise ValueError(f"activation: a function or one of {known} is needed, got {name!r}")
     functions = [cells.UNITWISE[a] if isinstance(a, str) else a for a in names]
     return (units if all(isinstance(a, str) for a in names) else step)(*functions)
 
@@ -50,8 +50,8 @@ def step_mask(mask, go_backwards: bool):
 def finish(sequence, states, mask, unroll: bool, return_sequences: bool):
     """Output of a layer from the loop's results: (batch, units), or (batch, time, units).
 
-    A masked step repeats the state. In an unrolled Keras loop, which remembers outputs instead, the steps before the first
-    unmasked one are zeros.
+    A masked step repeats the state. In an unrolled Keras loop, which remembers outputs instead, the steps before the
+    first unmasked one are zeros.
     """
     if mask is not None and unroll:
         over = lambda m, a: m.reshape(m.shape + (1,) * (a.ndim - m.ndim))
@@ -76,7 +76,7 @@ def project(x, kernel, bias, masks):
 
 def inner(kernel, bias=None, masks=None):
     """Params of one product of the loop."""
-    return {'kernel': kernel, 'bias': bias, 'masks': masks}
+    return {"kernel": kernel, "bias": bias, "masks": masks}
 
 
 def simple_rnn(cell, x, states, kernel, recurrent_kernel, bias, mask, in_masks, masks, sequences, unroll):
@@ -126,7 +126,7 @@ class Recurrent(nn.Module):
         implementation: 2 drops the same inputs and states for every gate, 0 and 1 have a mask per gate.
         return_sequences: the output of every step, in the order in which the steps were taken.
         go_backwards: take the last step first.
-        unroll: several steps per round of the compiled loop; masked first steps give zeros as in an unrolled Keras loop.
+        unroll: several steps per round of the compiled loop; masked first steps give zeros, as Keras has it there.
 
     Call: x (batch, time, n); initial_state tuple of (batch, units) or None for zeros; mask (batch, time) or None;
     in_masks, masks: dropout masks (gates or 1, batch, n or units) to use instead of drawing some.
@@ -134,8 +134,8 @@ class Recurrent(nn.Module):
     """
 
     units: int
-    activation: Callable | str | None = 'tanh'
-    recurrent_activation: Callable | str | None = 'hard_sigmoid'
+    activation: Callable | str | None = "tanh"
+    recurrent_activation: Callable | str | None = "hard_sigmoid"
     use_bias: bool = True
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -160,16 +160,16 @@ class Recurrent(nn.Module):
     def weights(self, features: int):
         """(kernel, recurrent_kernel, bias or None) as the loop takes them."""
         width = self.gates * self.units
-        kernel = self.param('kernel', nn.initializers.glorot_uniform(), (features, width))
-        recurrent = self.param('recurrent_kernel', nn.initializers.orthogonal(), (self.units, width))
-        bias = self.param('bias', nn.initializers.zeros, self.bias_shape()) if self.use_bias else None
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), (features, width))
+        recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (self.units, width))
+        bias = self.param("bias", nn.initializers.zeros, self.bias_shape()) if self.use_bias else None
         return kernel, recurrent, bias
 
     def masks(self, rate: float, like, training: bool):
         if not training or not 0.0 < rate < 1.0:
             return None
         count = 1 if self.implementation == 2 else self.gates
-        return dropout_masks(self.make_rng('dropout'), rate, count, like)
+        return dropout_masks(self.make_rng("dropout"), rate, count, like)
 
     @nn.compact
     def __call__(self, x, initial_state=None, mask=None, training: bool = False, in_masks=None, masks=None):
@@ -249,7 +249,7 @@ class CuDNNLSTM(LSTM):
     """LSTM with sigmoid gates in cuDNN's weight layout: bias (8 units,), of the input and of the state; kernels
     (n, 4 units), (units, 4 units) hold each gate's matrix transposed in memory. Runs on any device."""
 
-    recurrent_activation: Callable | str | None = 'sigmoid'
+    recurrent_activation: Callable | str | None = "sigmoid"
 
     def bias_shape(self):
         return (8 * self.units,)
@@ -261,10 +261,10 @@ class CuDNNLSTM(LSTM):
 
 
 class CuDNNGRU(GRU):
-    """GRU(reset_after=True) with sigmoid gates in cuDNN's weight layout: bias (6 units,), of the input and of the state;
-    kernels (n, 3 units), (units, 3 units) hold each gate's matrix transposed in memory. Runs on any device."""
+    """GRU(reset_after=True) with sigmoid gates in cuDNN's weight layout: bias (6 units,), of the input and of the
+    state; kernels (n, 3 units), (units, 3 units) hold each gate's matrix transposed in memory. Runs on any device."""
 
-    recurrent_activation: Callable | str | None = 'sigmoid'
+    recurrent_activation: Callable | str | None = "sigmoid"
     reset_after: bool = True
 
     def bias_shape(self):

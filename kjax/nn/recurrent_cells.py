@@ -1,8 +1,8 @@
 """The steps of SimpleRNN, LSTM and GRU, and their derivatives in closed form.
 
 Each class is a cell of `kjax.nn.recurrence`. The ones called `...Step` take any function as activation; the ones called
-`...Units` take `Unitwise` activations, and add `slopes` and `pull`. Symbols: a trailing underscore is a derivative, `dx` the
-gradient of x.
+`...Units` take `Unitwise` activations, and add `slopes`, `pull` and `spread`. Symbols: a trailing underscore is a
+derivative, `dx` the gradient of x.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jax import lax
 
 
 class Unitwise(NamedTuple):
-    """An activation that works unit by unit, with its derivative as a function of its *value*: y = f(z), f'(z) = slope(y)."""
+    """An activation that works unit by unit, with its derivative as a function of its *value*: f'(z) = slope(f(z))."""
 
     f: Callable
     slope: Callable
@@ -40,16 +40,16 @@ _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 # by Keras's names
 UNITWISE = {
-    'elu': Unitwise(jax.nn.elu, lambda y: jnp.where(y > 0, 1, y + 1)),
-    'exponential': Unitwise(jnp.exp, lambda y: y),
-    'hard_sigmoid': Unitwise(hard_sigmoid, lambda y: _where((y > 0) & (y < 1), 0.2, y)),
-    'linear': Unitwise(lambda x: x, jnp.ones_like),
-    'relu': Unitwise(jax.nn.relu, lambda y: _where(y > 0, 1, y)),
-    'selu': Unitwise(jax.nn.selu, lambda y: jnp.where(y > 0, _SELU_SCALE, y + _SELU_SCALE * _SELU_ALPHA)),
-    'sigmoid': Unitwise(jax.nn.sigmoid, lambda y: y * (1 - y)),
-    'softplus': Unitwise(jax.nn.softplus, lambda y: -jnp.expm1(-y)),
-    'softsign': Unitwise(jax.nn.soft_sign, lambda y: jnp.square(1 - jnp.abs(y))),
-    'tanh': Unitwise(jnp.tanh, lambda y: 1 - y * y),
+    "elu": Unitwise(jax.nn.elu, lambda y: jnp.where(y > 0, 1, y + 1)),
+    "exponential": Unitwise(jnp.exp, lambda y: y),
+    "hard_sigmoid": Unitwise(hard_sigmoid, lambda y: _where((y > 0) & (y < 1), 0.2, y)),
+    "linear": Unitwise(lambda x: x, jnp.ones_like),
+    "relu": Unitwise(jax.nn.relu, lambda y: _where(y > 0, 1, y)),
+    "selu": Unitwise(jax.nn.selu, lambda y: jnp.where(y > 0, _SELU_SCALE, y + _SELU_SCALE * _SELU_ALPHA)),
+    "sigmoid": Unitwise(jax.nn.sigmoid, lambda y: y * (1 - y)),
+    "softplus": Unitwise(jax.nn.softplus, lambda y: -jnp.expm1(-y)),
+    "softsign": Unitwise(jax.nn.soft_sign, lambda y: jnp.square(1 - jnp.abs(y))),
+    "tanh": Unitwise(jnp.tanh, lambda y: 1 - y * y),
 }
 
 

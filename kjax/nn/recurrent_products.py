@@ -21,7 +21,7 @@ class MatMul:
     """
 
     def __call__(self, x, params):
-        kernel, bias, masks = params['kernel'], params['bias'], params['masks']
+        kernel, bias, masks = params["kernel"], params["bias"], params["masks"]
         if masks is None:
             z = _flat(x, kernel)
         elif masks.shape[0] == 1:
@@ -34,9 +34,9 @@ class MatMul:
 
     def transposed(self, params):
         # without the barrier XLA folds the transpose back into the loop's product, which is slower on CPU
-        gates = 1 if params['masks'] is None else params['masks'].shape[0]
-        kernels = [lax.optimization_barrier(k.T) for k in jnp.split(params['kernel'], gates, axis=-1)]
-        return tuple(kernels), params['masks']
+        gates = 1 if params["masks"] is None else params["masks"].shape[0]
+        kernels = [lax.optimization_barrier(k.T) for k in jnp.split(params["kernel"], gates, axis=-1)]
+        return tuple(kernels), params["masks"]
 
     def back(self, dz, transposed):
         kernels, masks = transposed

@@ -1,4 +1,5 @@
 """Output lengths and padding amounts of windows that slide over an axis, by TensorFlow's rules."""
+
 from __future__ import annotations
 
 __all__ = ["channel_axis", "effective_size", "pads_of", "transposed_length", "window_length"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import stat
 import tempfile
 
@@ -26,7 +27,8 @@ def atomic_path(filepath):
     """
     target = os.path.realpath(os.fspath(filepath))
     folder, name = os.path.split(target)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", suffix=".part", dir=folder)
+    _remove_abandoned(folder, name)
+    handle, temporary = tempfile.mkstemp(prefix=_prefix(name, os.getpid()), suffix=".part", dir=folder)
     os.close(handle)
     try:
         yield temporary
@@ -48,6 +50,30 @@ def sync_folder(folder) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _prefix(name, process) -> str:
+    return f".{name[:40]}.{platform.node()[:40]}-{process}."
+
+
+def _remove_abandoned(folder, name):
+    """Removes what killed processes of this machine left of earlier attempts."""
+    start = _prefix(name, "")[:-1]
+    for entry in os.listdir(folder):
+        process = entry[len(start) :].partition(".")[0]
+        if entry.startswith(start) and entry.endswith(".part") and process.isdigit() and not _runs(int(process)):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, entry))
+
+
+def _runs(process) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _keep_permissions(target, temporary):

@@ -11,7 +11,7 @@ __all__ = ["MAX_DEPTH", "MAX_ITEMS", "MAX_TEXT", "parse_json", "parse_yaml"]
 
 MAX_TEXT = 64 * 1024 * 1024  # bytes
 MAX_DEPTH = 200
-MAX_ITEMS = 2_000_000
+MAX_ITEMS = 1_000_000
 _MAX_DIGITS = 40
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -86,20 +86,29 @@ def _check_depth(text, where):
         raise UnsafeModelError(where, f"nested {deepest} deep; at most {MAX_DEPTH} are read.")
 
 
-def check_tree(value, where):
-    """Bounds depth and number of items of plain data, shared parts counted as often as they are used."""
-    stack, count = [(value, 0)], 0
-    while stack:
-        item, depth = stack.pop()
-        count += 1
+def check_tree(value, where) -> set:
+    """Bounds depth and number of items of plain data, shared parts counted as often as they are used.
+
+    Returns:
+        All keys in it.
+    """
+    level, count, depth = [value], 0, 0
+    keys: set = set()
+    while level:
+        count += len(level)
         if depth > MAX_DEPTH:
             raise UnsafeModelError(where, f"nested more than {MAX_DEPTH} deep.")
         if count > MAX_ITEMS:
             raise UnsafeModelError(where, f"more than {MAX_ITEMS} items.")
-        if isinstance(item, dict):
-            stack += [(v, depth + 1) for v in item.values()]
-        elif isinstance(item, (list, tuple)):
-            stack += [(v, depth + 1) for v in item]
+        below: list = []
+        for item in level:
+            if isinstance(item, dict):
+                keys.update(item)
+                below.extend(item.values())
+            elif isinstance(item, (list, tuple)):
+                below.extend(item)
+        level, depth = below, depth + 1
+    return keys
 
 
 def parse_yaml(data, where):

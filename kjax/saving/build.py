@@ -5,15 +5,18 @@ from kjax.engine.registry import deserialize_layer, layer_classes
 from kjax.saving.bounded import check_tree, parse_json, parse_yaml
 from kjax.saving.errors import UnsafeModelError
 from kjax.saving.gate import MAX_BYTES
-from kjax.saving.keras1 import Keras1Reader, looks_like_keras1
+from kjax.saving.keras1 import Keras1Reader
 from kjax.saving.keras2 import Keras2Reader
 from kjax.saving.notes import Notes
 from kjax.saving.placeholder import replace_stored_code
-from kjax.saving.producer import TODAY, Producer, parse_producer
+from kjax.saving.producer import BACKENDS, TODAY, Producer, parse_producer
 from kjax.saving.tf_keras import TfKerasReader
 from kjax.utils.generic_utils import get_custom_objects
 
 __all__ = ["build_from_file", "check_size", "model_class", "model_from_config", "model_from_json", "model_from_yaml"]
+
+_KEYS_OF_KERAS1 = frozenset(("nb_filter", "border_mode", "dim_ordering", "inner_activation", "input_dtype", "consume_less"))
+_KEYS_OF_TF = frozenset(("registered_name", "time_major", "groups", "ragged"))
 
 
 def build_from_file(config, producer, custom_objects, notes, names=(), image_dim_ordering=None):
@@ -30,7 +33,6 @@ def build_from_file(config, producer, custom_objects, notes, names=(), image_dim
     Returns:
         (model, list of Placeholders).
     """
-    check_tree(config, notes.where)
     if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
         raise ValueError(f"{notes.where}: a dict with 'class_name' and 'config' was required; got {str(config)[:200]!r}.")
     custom = {**get_custom_objects(), **(custom_objects or {})}
@@ -49,22 +51,21 @@ def build_from_file(config, producer, custom_objects, notes, names=(), image_dim
     return model, missing
 
 
-def _producer_of_config(config) -> Producer:
-    """Who wrote a config that came without a file."""
-    version = config.get("keras_version") if isinstance(config, dict) else None
+def _producer_of_config(config, keys) -> Producer:
+    """Who wrote a config that came without a file, by its version or by argument names that only one generation had.
+
+    Args:
+        keys: all keys in it.
+    """
+    version = config.get("keras_version")
     if isinstance(version, str):
-        return parse_producer(version, config.get("backend"), "keras_version")
-    if looks_like_keras1(config):
+        backend = config.get("backend")
+        return parse_producer(version, backend if backend in BACKENDS else None, "keras_version")
+    if keys & _KEYS_OF_KERAS1:
         return Producer((1,), False, None)
-    if _mentions(config, ("registered_name", "time_major", "groups", "ragged")) or config.get("class_name") == "Functional":
+    if keys & _KEYS_OF_TF or config.get("class_name") == "Functional":
         return Producer((2, 4), True, "tensorflow")
     return TODAY
-
-
-def _mentions(value, keys) -> bool:
-    if isinstance(value, dict):
-        return any(k in value for k in keys) or any(_mentions(v, keys) for v in value.values())
-    return isinstance(value, list) and any(_mentions(v, keys) for v in value)
 
 
 def check_size(model, max_bytes, where):
@@ -99,8 +100,8 @@ def model_from_config(config, custom_objects=None):
     if not isinstance(config, dict):
         raise TypeError(f"`model_from_config` expects a dictionary; got {type(config).__name__}.")
     notes = Notes("config")
-    check_tree(config, notes.where)
-    model, _ = build_from_file(config, _producer_of_config(config), custom_objects, notes)
+    producer = _producer_of_config(config, check_tree(config, notes.where))
+    model, _ = build_from_file(config, producer, custom_objects, notes)
     check_size(model, MAX_BYTES, notes.where)
     return model
 

@@ -6,7 +6,7 @@ from kjax.compat.rules import INTERFACES, LAYERS
 from kjax.saving.branches import merge_layer
 from kjax.saving.config_reader import ConfigReader
 
-__all__ = ["Keras1Reader", "looks_like_keras1"]
+__all__ = ["Keras1Reader"]
 
 # class names that are others today; the arguments are translated by the tables of `kjax.compat.rules`
 _CLASSES = {
@@ -28,22 +28,6 @@ _UNCHANGED = frozenset(
 # layers that have an image ordering, stored or not
 _SPATIAL = frozenset(name for name, row in LAYERS.items() if "dim_ordering" in INTERFACES[row.interface].renamed)
 _FORMATS = {"tf": "channels_last", "th": "channels_first"}
-_KEYS_OF_KERAS1 = frozenset(
-    "nb_filter nb_row border_mode dim_ordering inner_activation W_regularizer input_dtype output_dim init consume_less nb_feature".split()
-)
-
-
-def looks_like_keras1(config) -> bool:
-    """Whether a config uses argument names that only Keras 1 had."""
-    if isinstance(config, dict):
-        if config.get("class_name") in ("Embedding", "Highway", "MaxoutDense"):
-            return "init" in config.get("config", {}) and config["class_name"] == "Embedding"
-        inner = config.get("config")
-        if isinstance(inner, dict) and "class_name" in config and _KEYS_OF_KERAS1 & set(inner):
-            return True
-        return any(looks_like_keras1(v) for v in config.values())
-    return isinstance(config, list) and any(looks_like_keras1(v) for v in config)
-
 
 class _Call(Call):
     """A call whose remarks go to the import's notes."""

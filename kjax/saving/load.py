@@ -4,7 +4,7 @@ from __future__ import annotations
 import warnings
 from typing import NamedTuple
 
-from kjax.saving.bounded import parse_json
+from kjax.saving.bounded import check_tree, parse_json
 from kjax.saving.build import build_from_file, check_size
 from kjax.saving.compile_config import compile_arguments
 from kjax.saving.convert import Conversion
@@ -61,7 +61,11 @@ def read_model_file(gate, producer=None) -> ModelFile:
 
 def _json(gate, name):
     text = gate.text(name)
-    return None if text is None else parse_json(text, f"{gate.where}@{name}")
+    if text is None:
+        return None
+    value = parse_json(text, f"{gate.where}@{name}")
+    check_tree(value, f"{gate.where}@{name}")
+    return value
 
 
 def load_model(

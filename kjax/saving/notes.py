@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 
-__all__ = ["Notes", "logger"]
+__all__ = ["Collected", "Notes", "logger"]
 
 logger = logging.getLogger("kjax.saving")
 
@@ -24,3 +25,28 @@ class Notes:
         if line not in self.lines:
             self.lines.append(line)
             logger.info("%s: %s", self.where, line)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines):
+        super().__init__(logging.INFO)
+        self.lines, self.thread = lines, threading.get_ident()
+
+    def emit(self, record):
+        if record.thread == self.thread:
+            self.lines.append(record.args[1] if isinstance(record.args, tuple) and len(record.args) == 2 else record.getMessage())
+
+
+class Collected:
+    """`with Collected() as lines:` gathers the lines that imports in this thread log."""
+
+    def __enter__(self):
+        self.lines: list[str] = []
+        self.handler, self.level = _Lines(self.lines), logger.level
+        logger.addHandler(self.handler)
+        logger.setLevel(logging.INFO)
+        return self.lines
+
+    def __exit__(self, *error):
+        logger.removeHandler(self.handler)
+        logger.setLevel(self.level)

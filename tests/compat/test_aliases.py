@@ -194,6 +194,12 @@ def test_row_is_needed_and_works(path):
         assert set(module.__all__) == {name for _, name, _ in row.entries()}
 
 
+def test_old_modules_are_there_after_a_plain_import():
+    assert kjax.legacy is sys.modules["kjax.legacy"]
+    assert kjax.legacy.layers.MaxoutDense is kjax.layers.MaxoutDense
+    assert kjax.engine.topology.Layer is kjax.layers.Layer
+
+
 def test_no_row_of_the_tables_finds_nothing():
     rows = legacy.apply()
     assert [r for r in rows if importlib.util.find_spec(f"kjax.{r.partition(':')[0].partition('.')[0]}")] == []

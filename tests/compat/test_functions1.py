@@ -193,6 +193,22 @@ def test_image_transformation():
     np.testing.assert_array_equal(moved[0], np.pad(image[0][:, 1:], ((0, 0), (0, 1)), constant_values=-1.0))
 
 
+def test_blocks_of_applications():
+    from kjax.applications.inception_v3 import conv2d_bn
+    from kjax.applications.resnet50 import conv_block, identity_block
+
+    image = kjax.layers.Input((8, 8, 3))
+    with pytest.warns(UserWarning, match="Update your `conv2d_bn` call"):
+        x = conv2d_bn(image, nb_filter=4, nb_row=3, nb_col=1, subsample=(1, 1), name="stem")
+    x = conv_block(x, 3, [2, 2, 6], stage=2, block="a")
+    x = identity_block(x, 3, [2, 2, 6], stage=2, block="b")
+    model = kjax.models.Model(image, x)
+    assert model.output_shape == (None, 4, 4, 6)
+    names = {layer.name for layer in model.layers}
+    assert {"stem_conv", "stem_bn", "stem", "res2a_branch1", "bn2a_branch2c", "res2b_branch2b"} <= names
+    assert "res2b_branch1" not in names and model.get_layer("stem_bn").scale is False
+
+
 # ---------------------------------------------------------------- helpers of training
 
 

@@ -17,7 +17,9 @@ RANDOM = np.random.RandomState(0)
 def quiet():
     """Without Keras's advice to update; anything else still shows."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Update your|.*Keras 2 counts batches|.*are Keras 1 arguments", UserWarning)
+        warnings.filterwarnings(
+            "ignore", "Update your|.*Keras 2 counts batches|.*are Keras 1 arguments|Embedding: dropout", UserWarning
+        )
         yield
 
 

@@ -32,7 +32,9 @@ def direct(x, kernel, strides, pads, dilation):
     output = [(m - span) // s + 1 for m, span, s in zip(x.shape[1:-1], spans, strides, strict=True)]
     y = np.zeros((x.shape[0], *output, kernel.shape[-1]), "float64")
     for tap in itertools.product(*map(range, kernel.shape[:n])):
-        index = [slice(i * d, i * d + (q - 1) * s + 1, s) for i, d, q, s in zip(tap, dilation, output, strides, strict=True)]
+        index = [
+            slice(i * d, i * d + (q - 1) * s + 1, s) for i, d, q, s in zip(tap, dilation, output, strides, strict=True)
+        ]
         y += x[(slice(None), *index)].astype("float64") @ kernel[tap]
     return y
 
@@ -145,7 +147,13 @@ def test_integer_images_are_computed_in_the_kernels_type():
     assert nn.convolve(x, normal(3, 3, 3, 2)).dtype == jnp.float32
 
 
-@given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3), st.sampled_from(["valid", "same", "causal"]))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 7),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.sampled_from(["valid", "same", "causal"]),
+)
 def test_length_rules_agree_with_the_padding(length, size, stride, dilation, padding):
     span = (size - 1) * dilation + 1
     ((before, after),) = pads_of((length,), (size,), padding, (stride,), (dilation,))

@@ -9,6 +9,7 @@ from kjax.engine.base_layer import Layer
 from kjax.layers import Dense, Input, Lambda, Reshape, TimeDistributed, add
 from kjax.losses import binary_crossentropy, mse
 from kjax.models import Model, Sequential
+from kjax.optimizers import Adam
 
 DIM, LATENT = 6, 2
 
@@ -122,10 +123,10 @@ def test_kl_divergence_as_a_pass_through_layer():
     eps = Input(tensor=K.random_normal(stddev=1.0, shape=(K.shape(x)[0], LATENT)))
     z = add([mu, Lambda(lambda t: K.exp(0.5 * t[0]) * t[1])([log_var, eps])])
     vae = Model([x, eps], Dense(DIM, activation="sigmoid")(z))
-    vae.compile("adam", lambda y_true, y_pred: K.sum(K.binary_crossentropy(y_true, y_pred), axis=-1))
+    vae.compile(Adam(0.02), lambda y_true, y_pred: K.sum(K.binary_crossentropy(y_true, y_pred), axis=-1))
     data = blobs(32)
-    history = vae.fit(data, data, epochs=5, batch_size=16, verbose=0).history["loss"]
-    assert history[-1] < history[0]
+    history = vae.fit(data, data, epochs=30, batch_size=16, verbose=0).history["loss"]
+    assert history[-1] < 0.95 * history[0]
     assert len(vae.losses) == 1
 
 

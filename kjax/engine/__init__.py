@@ -1,0 +1,1 @@
+"""Symbolic layers and models, the pure steps they are compiled to, and the loops that run them."""

@@ -1,0 +1,93 @@
+"""Reading files from strangers in a child process."""
+
+import os
+import struct
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import kjax
+from kjax.saving import CorruptFileError, UnsafeModelError
+from kjax.saving.isolate import open_isolated
+from tests.saving.genuine import Genuine
+from tests.saving.hostile import DENSE, sequential, write
+
+LIMIT = 6.0  # seconds
+
+
+def hanging_files(tmp_path, count=40):
+    """Copies of a model file in which one byte of the text heap is changed: the HDF5 library may never come back."""
+    data = write(tmp_path / 'a.h5', sequential(DENSE)).read_bytes()
+    start = data.find(b'GCOL')
+    assert start > 0
+    place, end = start + 16, start + struct.unpack_from('<Q', data, start + 8)[0]
+    made = 0
+    while place + 16 <= end and made < count:
+        index, size = struct.unpack_from('<H', data, place)[0], struct.unpack_from('<Q', data, place + 8)[0]
+        if index == 0:
+            return
+        changed = bytearray(data)
+        changed[place + 8] = 255
+        path = tmp_path / f'hang{made}.h5'
+        path.write_bytes(changed)
+        yield path
+        made += 1
+        place += 16 + (size + 7) // 8 * 8
+
+
+def test_a_file_that_blocks_the_library_is_given_up_at_the_limit(tmp_path):
+    refused = 0
+    for path in hanging_files(tmp_path):
+        start = time.monotonic()
+        try:
+            kjax.models.load_model(path, compile=False, isolate=LIMIT)
+        except (CorruptFileError, UnsafeModelError, ValueError):
+            refused += 1
+        assert time.monotonic() - start < LIMIT + 20
+    assert refused
+
+
+def test_what_the_child_refuses_is_raised_here(tmp_path):
+    def edit(f):
+        f['model_weights/d/d/kernel:1'] = f['model_weights/d/d/kernel:0']
+        del f['model_weights/d/d/kernel:0']
+        f['model_weights/d/d/kernel:0'] = h5py.SoftLink('/model_weights/d/d/kernel:1')
+
+    path = write(tmp_path / 'a.h5', sequential(DENSE), edit=edit)
+    with pytest.raises(UnsafeModelError, match=r'kernel:0: a soft or external link'):
+        kjax.models.load_model(path, isolate=True)
+    (tmp_path / 'b.h5').write_bytes(b'nothing')
+    with pytest.raises(CorruptFileError, match='HDF5 file was required'):
+        kjax.models.load_model(tmp_path / 'b.h5', isolate=True)
+    with pytest.raises(FileNotFoundError):
+        kjax.models.load_model(tmp_path / 'nobody.h5', isolate=True)
+
+
+def test_a_child_that_dies_is_an_error_and_leaves_no_process(tmp_path):
+    path = write(tmp_path / 'a.h5', sequential(DENSE))
+    with open_isolated(path) as gate:
+        assert gate.text('keras_version') == '2.2.4'
+        process = gate._child.process
+        os.kill(process.pid, 9)
+        with pytest.raises(CorruptFileError, match='died'):
+            gate.text('backend')
+    assert process.poll() is not None
+
+
+def test_weights_are_read_in_isolation(tmp_path):
+    genuine = Genuine('2.2.4-tensorflow-mlp_a')
+    model = kjax.models.load_model(genuine.path, compile=False, isolate=True)
+    np.testing.assert_allclose(model.predict(genuine.inputs[0]), genuine.outputs[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('isolate', [0, -1, 'yes', None])
+def test_the_argument_is_checked(isolate):
+    with pytest.raises(ValueError, match='isolate must be'):
+        kjax.models.load_model('x.h5', isolate=isolate)
+
+
+def test_bytes_cannot_be_isolated():
+    with pytest.raises(TypeError, match='by their path'):
+        kjax.models.load_model(b'x', isolate=True)

@@ -1,0 +1,84 @@
+"""One, two and eight devices give the same numbers, whatever the batch size, by every method."""
+import jax
+import numpy as np
+import pytest
+
+import kjax as keras
+from kjax.layers import LSTM, BatchNormalization, Dense, Dropout
+from kjax.models import Sequential
+
+RNG = np.random.RandomState(0)
+X = RNG.randn(53, 5).astype("float32")
+Y = (X @ RNG.randn(5, 1)).astype("float32")
+S = RNG.randn(48, 6, 3).astype("float32")
+V = RNG.randn(48, 1).astype("float32")
+
+pytestmark = pytest.mark.skipif(len(jax.devices()) < 8, reason="needs 8 devices (XLA_FLAGS)")
+
+
+def plain():
+    model = Sequential([Dense(8, activation="tanh", input_shape=(5,)), BatchNormalization(), Dropout(0.3), Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+def recurrent():
+    model = Sequential([LSTM(4, stateful=True, batch_input_shape=(12, 6, 3)), Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def batches():
+    while True:
+        for i in range(0, 53, 10):
+            yield X[i : i + 10], Y[i : i + 10]
+
+
+def everything(make, start, devices):
+    """Figures, predictions and weights of a run that uses all methods."""
+    with keras.distribute.on_devices(devices):
+        model = make()
+        model.set_weights(start)
+        np.random.seed(5)
+        figures = []
+        if make is plain:
+            figures += model.fit(X, Y, batch_size=13, epochs=3, verbose=0, validation_split=0.2).history["val_loss"]
+            figures += model.fit_generator(batches(), 6, 2, 0, validation_data=(X, Y)).history["loss"]
+            figures += model.evaluate(X, Y, batch_size=9, verbose=0) + model.evaluate_generator(batches(), 6)
+            figures += model.train_on_batch(X[:11], Y[:11]) + model.test_on_batch(X[:3], Y[:3])
+            outputs = [model.predict(X, batch_size=20), model.predict(X[:3]), model.predict_generator(batches(), 6)]
+        else:
+            figures += model.fit(S, V, batch_size=12, epochs=3, verbose=0, shuffle=False).history["loss"]
+            outputs = [model.predict(S, batch_size=12)]
+            model.reset_states()
+            figures.append(model.evaluate(S, V, batch_size=12, verbose=0))
+        return figures, outputs, model.get_weights()
+
+
+@pytest.mark.parametrize("make", [plain, recurrent])
+def test_devices_change_no_number(make):
+    start = make().get_weights()
+    one = everything(make, start, 1)
+    for devices in (2, 8):
+        many = everything(make, start, devices)
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_batches_are_cut_over_the_devices():
+    with keras.distribute.on_devices(8) as placement:
+        model = plain()
+        model.fit(X, Y, batch_size=16, verbose=0)
+        assert all(len(w.value.sharding.device_set) == 8 for w in model.weights)
+        placed = placement.batch({"x": X[:16]})["x"]
+        assert [s.data.shape for s in placed.addressable_shards] == [(2, 5)] * 8
+
+
+def test_mixed_precision_on_devices():
+    keras.mixed_precision.set_policy("mixed_bfloat16")
+    try:
+        with keras.distribute.on_devices(2):
+            model = plain()
+            assert np.isfinite(model.fit(X, Y, batch_size=16, verbose=0).history["loss"]).all()
+    finally:
+        keras.mixed_precision.set_policy("float32")
