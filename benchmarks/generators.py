@@ -6,19 +6,13 @@
 An epoch should take no longer than 1.1 times the larger of (time to make its batches / workers) and (time to compute
 them). Making a batch is sleeping here, as waiting for a disk is.
 """
+
 from __future__ import annotations
 
 import argparse
-import os
 import time
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--devices", action="store_true", help="measure the overhead of simulated devices instead")
-parser.add_argument("--steps", type=int, default=40, help="batches per epoch")
-arguments = parser.parse_args()
-if arguments.devices:
-    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-
+import jax
 import numpy as np
 
 import kjax as keras
@@ -46,7 +40,9 @@ class Slow(Sequence):
 
 
 def make(width=512):
-    model = Sequential([Dense(width, activation="relu", input_shape=(FEATURES,)), Dense(width, activation="relu"), Dense(1)])
+    model = Sequential(
+        [Dense(width, activation="relu", input_shape=(FEATURES,)), Dense(width, activation="relu"), Dense(1)]
+    )
     model.compile("sgd", "mse")
     return model
 
@@ -69,10 +65,14 @@ def generators(steps):
     print(f"{'a batch (ms)':>12} {'workers':>8} {'making (ms)':>12} {'epoch (ms)':>11} {'ratio':>6}")
     for share, workers in ((0.3, 1), (0.9, 1), (2.0, 1), (2.0, 2), (2.0, 4), (8.0, 4), (8.0, 16)):
         seconds = share * compute / steps
-        epoch = timed(lambda s=seconds, w=workers: model.fit_generator(Slow(steps, s), epochs=1, verbose=0, workers=w,
-                                                                     max_queue_size=2 * w))
+        epoch = timed(
+            lambda s=seconds, w=workers: model.fit_generator(
+                Slow(steps, s), epochs=1, verbose=0, workers=w, max_queue_size=2 * w
+            )
+        )
         making = seconds * steps / workers
-        print(f"{seconds * 1e3:12.1f} {workers:8} {making * 1e3:12.0f} {epoch * 1e3:11.0f} {epoch / max(making, compute):6.2f}")
+        ratio = epoch / max(making, compute)
+        print(f"{seconds * 1e3:12.1f} {workers:8} {making * 1e3:12.0f} {epoch * 1e3:11.0f} {ratio:6.2f}")
 
 
 def devices():
@@ -91,4 +91,17 @@ def devices():
         print(f"{count:8} {fit * 1e3:15.2f} {predict * 1e3:20.2f} {fit / first:18.2f}")
 
 
-devices() if arguments.devices else generators(arguments.steps)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", action="store_true", help="measure the overhead of simulated devices instead")
+    parser.add_argument("--steps", type=int, default=40, help="batches per epoch")
+    arguments = parser.parse_args()
+    if arguments.devices:
+        jax.config.update("jax_num_cpu_devices", 8)
+        devices()
+    else:
+        generators(arguments.steps)
+
+
+if __name__ == "__main__":
+    main()

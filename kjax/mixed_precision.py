@@ -3,15 +3,16 @@
     keras.mixed_precision.set_policy('mixed_bfloat16')   # before the layers are made
     model = Sequential([Dense(512, activation='relu', input_shape=(784,)), Dense(10, activation='softmax')])
 
-| in `floatx` | in the policy's type |
-| --- | --- |
-| weights, optimizer state, batch statistics, the means and variances of BatchNormalization, softmax, losses, metrics | products, convolutions, recurrences, what layers hand to each other |
+In `floatx` stay weights, the optimizer's state, batch statistics, the means and variances of BatchNormalization,
+softmax, losses and metrics. In the policy's type are products, convolutions, recurrences, and what layers hand to each
+other.
 
 A layer's own `dtype` goes before the policy: `Dense(1, activation='sigmoid', dtype='float32')` for a last layer whose
 output should be exact. (In a layer with an `input_shape`, 'float32' names the placeholder's type only, as in Keras.)
 With 'mixed_float16' the loss is multiplied by 1024 before gradients are taken and they are divided by it; a step whose
 gradients overflow changes no weight. Keras 2.2.4 has no such module.
 """
+
 from __future__ import annotations
 
 from kjax.backend.config import floatx
@@ -52,5 +53,5 @@ def compute_dtype(dtype=None, placeholder=False):
     if dtype in _HALVES:
         return None if dtype == floatx() else dtype
     if dtype in ("float32", "float64") and not placeholder:
-        return dtype
+        return None if dtype == floatx() and POLICIES[_current[0]] is None else dtype  # promotion does it by itself
     return POLICIES[_current[0]]

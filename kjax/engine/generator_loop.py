@@ -1,4 +1,5 @@
 """The loops over generators and Sequences."""
+
 from __future__ import annotations
 
 import contextlib
@@ -28,19 +29,27 @@ def is_generator(x) -> bool:
 def refuse_with_generator(method, **arguments):
     for name, value in arguments.items():
         if value is not None and not (np.ndim(value) == 0 and not value):
-            raise ValueError(f"`{name}` argument of {method} is not supported when x is a generator or Sequence; it gives (x, y, sample_weight) itself.")
+            raise ValueError(
+                f"`{name}` argument of {method} is not supported when x is a generator or Sequence; "
+                "it gives (x, y, sample_weight) itself."
+            )
 
 
 def _steps(generator, steps, argument, what) -> int:
     if not is_generator(generator):
-        raise TypeError(f"{what}: a generator, an iterator or a keras.utils.Sequence is required; got {type(generator).__name__}.")
+        raise TypeError(
+            f"{what}: a generator, an iterator or a keras.utils.Sequence is required; got {type(generator).__name__}."
+        )
     if steps is not None:
         if isinstance(steps, bool) or steps != int(steps) or steps < 1:
             raise ValueError(f"{what}: `{argument}` must be an integer >= 1; got {steps!r}.")
         return int(steps)
     if isinstance(generator, Sequence):
         return len(generator)
-    raise ValueError(f"`{argument}=None` is only valid for a generator based on the `keras.utils.Sequence` class. Please specify `{argument}`.")
+    raise ValueError(
+        f"`{argument}=None` is only valid for a generator based on the `keras.utils.Sequence` class. "
+        f"Please specify `{argument}`."
+    )
 
 
 def _unpack(batch):
@@ -93,8 +102,21 @@ def _batches(model, source, kind, what, workers, use_multiprocessing, max_queue_
 
 
 def fit_generator(
-    model, generator, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
-    max_queue_size, workers, use_multiprocessing, shuffle, initial_epoch, validation_freq=1,
+    model,
+    generator,
+    steps_per_epoch,
+    epochs,
+    verbose,
+    callbacks,
+    validation_data,
+    validation_steps,
+    class_weight,
+    max_queue_size,
+    workers,
+    use_multiprocessing,
+    shuffle,
+    initial_epoch,
+    validation_freq=1,
 ):
     """Trains; see `Model.fit_generator`."""
     steps = _steps(generator, steps_per_epoch, "steps_per_epoch", "fit_generator")
@@ -151,7 +173,9 @@ def _train_epoch(model, epoch, batches, steps, watched):
     """One epoch: (its figures, the size of its largest batch)."""
     model._reset_metrics()
     watched.on_epoch_begin(epoch, Logs())
-    figures, in_flight, largest = None, [], 1
+    figures = loop.Figures(model.metrics_names, model.stateful_metric_names)
+    in_flight: list = []
+    largest = 1
     for number in range(steps):
         (batch, rows), size = batches.take()
         largest = max(largest, size)
@@ -159,7 +183,6 @@ def _train_epoch(model, epoch, batches, steps, watched):
             watched.on_batch_begin(number, Logs(batch=number, size=size))
         executor = model._executor("train")
         logs = executor.train(batch, rows, *model._next_key(executor), placement=model._placement)
-        figures = figures or loop.Figures(model.metrics_names, model.stateful_metric_names)
         figures.add(logs, [size])
         if watched.uses_batches:
             watched.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=size))
@@ -184,12 +207,14 @@ def evaluate_generator(model, generator, steps, max_queue_size, workers, use_mul
 
 def _evaluate(model, batches, steps, bar=None) -> list:
     model._reset_metrics()
-    figures, in_flight = None, []
+    if not model._compiled:
+        batches.peek()
+    figures = loop.Figures(model.metrics_names, model.stateful_metric_names)
+    in_flight: list = []
     for number in range(steps):
         (batch, rows), size = batches.take()
         executor = model._executor("test")
         logs, _ = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
-        figures = figures or loop.Figures(model.metrics_names, model.stateful_metric_names)
         figures.add(logs, [size])
         if bar is not None:
             bar.update(number + 1)

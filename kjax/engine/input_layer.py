@@ -1,6 +1,8 @@
 """InputLayer and Input: where data enters a model."""
 from __future__ import annotations
 
+import jax
+
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
 from kjax.graph import KerasTensor
@@ -46,7 +48,9 @@ class InputLayer(Layer):
         # A tensor that is computed, not fed: the model needs no data for it.
         self.is_placeholder = input_tensor is None or K.is_placeholder(input_tensor)
         if input_tensor is None:
-            input_tensor = KerasTensor(self.batch_input_shape, self.dtype, name=self.name + ":0")
+            input_tensor = KerasTensor(
+                self.batch_input_shape, jax.dtypes.canonicalize_dtype(self.dtype), name=self.name + ":0"
+            )
             input_tensor._is_placeholder = True
         input_tensor._keras_mask = None
         self._connect([], [input_tensor], None)

@@ -196,6 +196,7 @@ def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
     executor = model._executor("test")
     model._reset_metrics()
     figures = Figures(model.metrics_names, model.stateful_metric_names)
+    in_flight: list = []
     order = np.arange(feed.size)
     if steps is not None:
         order = np.resize(order, steps * batch_size)
@@ -207,6 +208,9 @@ def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
             rows = np.ones((pad,), "float32")
         logs, _ = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         figures.add(logs, [len(index)])
+        in_flight.append(logs)
+        if len(in_flight) > 2:  # as in training: batches do not pile up in front of the device
+            in_flight.pop(0).block_until_ready()
         if on_batch is not None:
             on_batch(start + len(index), number + 1)
     return list(figures.averages().values())

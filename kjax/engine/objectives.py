@@ -166,7 +166,8 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
         shape = (None,) if modes[i] is None else (None, None)
         weight = KerasTensor(shape, "float32", name=name + "_sample_weights:0")
         reduce = weighted_sum if getattr(fn, "reduction", None) == "sum" else weighted_mean
-        value = reduce(_score(fn, target, output), weight, getattr(output, "_keras_mask", None))
+        target, score = _scored(fn, target, output, given[i] is None)
+        value = reduce(score, weight, getattr(output, "_keras_mask", None))
         factor = 1.0 if factors[i] is None else float(factors[i])
         objectives.append(Objective(name, fn, target, weight, value, factor, given[i] is None))
     return objectives
@@ -179,6 +180,20 @@ def _scores(fn, target, output):
     for value in result.values() if isinstance(result, dict) else [result]:
         _require_tensor(fn, value)
     return result
+
+
+def _scored(fn, target, output, fed):
+    """The target and its loss. A user's loss may want targets of other sizes than the output: unknown ones then."""
+    try:
+        return target, _score(fn, target, output)
+    except (TypeError, ValueError) as error:
+        if not fed or hasattr(losses, loss_name(fn)):
+            raise
+        loose = KerasTensor((None,) * len(output.shape), target.dtype, name=target.name)
+        try:
+            return loose, _score(fn, loose, output)
+        except (TypeError, ValueError):
+            raise error from None  # what the output's own sizes lead to says more
 
 
 def _score(fn, target, output):

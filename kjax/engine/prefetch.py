@@ -1,4 +1,5 @@
 """Prefetch: batches of generators and Sequences checked and on the device before the step that wants them."""
+
 from __future__ import annotations
 
 import collections

@@ -1,4 +1,5 @@
 """Rows: data that are not in memory, read when a batch wants them."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -59,8 +60,8 @@ class Rows:
         rows = np.asarray(self.source[self.start + first : self.start + last])
         if len(rows) != last - first:
             raise ValueError(
-                f"the {type(self.source).__name__} of shape {tuple(self.source.shape)} gave {len(rows)} rows for the slice "
-                f"{self.start + first}:{self.start + last}; {last - first} were required."
+                f"the {type(self.source).__name__} of shape {tuple(self.source.shape)} gave {len(rows)} rows for the "
+                f"slice {self.start + first}:{self.start + last}; {last - first} were required."
             )
         return rows[..., None] if self.column else rows
 

@@ -1,5 +1,8 @@
 """Safeguard: after a failed step a model has values again, not buffers that were given away."""
+
 from __future__ import annotations
+
+import time
 
 import jax
 import numpy as np
@@ -7,14 +10,15 @@ import numpy as np
 __all__ = ["Safeguard"]
 
 _MOST_BYTES = 1 << 26  # states up to this size are kept on the host; larger ones would slow training down
+_SHARE = 0.02  # of the time, at most, goes into copies: where epochs are short, not each begins with one
 
 
 class Safeguard:
-    """Copies of a model's state, made at the beginning of each epoch, for steps that fail in the middle.
+    """Copies of a model's state, made at the beginning of epochs, for steps that fail in the middle.
 
     A step gives its buffers to the next state. Interruptions and exceptions of callbacks come between steps and lose
-    nothing; when the device fails within a step (out of memory, an error raised by a host callback), the state it worked
-    on is gone, and that of the beginning of the epoch is put back.
+    nothing; when the device fails within a step (out of memory, an error raised by a host callback), the state it
+    worked on is gone, and the copy is put back.
 
     Args:
         model: being trained.
@@ -24,6 +28,7 @@ class Safeguard:
         self.model = model
         self.epoch = None
         self.kept: list = []
+        self._next_time = 0.0
 
     def _variables(self) -> list:
         executor = self.model._executors.get("train")
@@ -33,10 +38,15 @@ class Safeguard:
 
     def keep(self, epoch) -> None:
         """Copies the state, where it is small enough for that to cost nothing."""
+        begun = time.perf_counter()
+        if begun < self._next_time:
+            return
         variables = self._variables()
         self.epoch, self.kept = epoch, []
         if sum(int(np.prod(v.shape, dtype=np.int64)) * np.dtype(v.dtype).itemsize for v in variables) <= _MOST_BYTES:
             self.kept = [(v, np.array(v.value)) for v in variables]
+        ended = time.perf_counter()
+        self._next_time = ended + (ended - begun) / _SHARE
 
     def rescue(self, error) -> None:
         """Puts values back where they were lost, and says so in a note on the error."""
@@ -53,14 +63,14 @@ class Safeguard:
             for v, value in self.kept:  # all of them: a state is restored as a whole
                 v.assign(value)
             error.add_note(
-                f"kjax: model {self.model.name} failed within a step of epoch {self.epoch + 1}; it holds the weights and the "
-                "optimizer's state of the beginning of that epoch."
+                f"kjax: model {self.model.name} failed within a step; it holds the weights and the optimizer's state "
+                f"of the beginning of epoch {self.epoch + 1}."
             )
         else:
             error.add_note(
                 f"kjax: model {self.model.name} failed within a step and the values of {len(lost)} variables "
-                f"({', '.join(v.name for v in lost[:3])}, ...) were lost with it; load them from a checkpoint. Only `fit` and "
-                "`fit_generator` keep copies, of models with a state of up to 64 MB."
+                f"({', '.join(v.name for v in lost[:3])}, ...) were lost with it; load them from a checkpoint. "
+                "Only `fit` and `fit_generator` keep copies, of models with a state of up to 64 MB."
             )
 
 

@@ -175,8 +175,8 @@ class Model(FlaxBridge, Persistence, Network):
         """Users append to `metrics_tensors` and `metrics_names` of a compiled model: its steps are then made anew."""
         if len(self.metrics_names) != 1 + len(self.metrics_tensors):
             raise ValueError(
-                f"Model {self.name}: metrics_names must name the loss and each of metrics_tensors; got {self.metrics_names} for "
-                f"the loss and {len(self.metrics_tensors)} tensors."
+                f"Model {self.name}: metrics_names must name the loss and each of metrics_tensors; got "
+                f"{self.metrics_names} for the loss and {len(self.metrics_tensors)} tensors."
             )
         if self._logged != self.metrics_tensors:
             self._executors.pop("train", None)
@@ -250,7 +250,11 @@ class Model(FlaxBridge, Persistence, Network):
         if not self.built:
             self._build_from(x)
         return data_room.standardize(
-            x, self._feed_input_names, [t.shape for t in self._feed_inputs], [t.dtype for t in self._feed_inputs], "input"
+            x,
+            self._feed_input_names,
+            [t.shape for t in self._feed_inputs],
+            [t.dtype for t in self._feed_inputs],
+            "input",
         )
 
     def _build_from(self, x):

@@ -1,10 +1,8 @@
 """The forms of convolution that XLA runs fast on a CPU; equal, term for term, to the definition in `conv`.
 
-Measured on two cores, float32 (seconds of CPU time for 2.7 GFLOP): an unpadded convolution takes up to three times
-one that
-is padded by a row; a gradient by `lhs_dilation` up to thirty times one over the phases of the stride; a kernel
-gradient over
-the whole batch twice one over blocks of it; three-dimensional convolutions three times two-dimensional ones.
+Measured on two cores in float32: a gradient by `lhs_dilation` takes up to a hundred times one over the phases of the
+stride; a depthwise convolution twenty times one loop over the taps; a three-dimensional one four times two-dimensional
+ones; a kernel gradient over the whole batch twice one over blocks of it.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ __all__ = ["forward", "input_gradient", "kernel_gradient", "windows"]
 _FEW_CHANNELS = 16  # so few make one convolution for all phases of a stride the better choice
 _BLOCK = 16  # images per convolution in a kernel gradient ...
 _MOST_BLOCKS = 16  # ... unless that makes more than so many
+_CACHED = 2**16  # numbers that fit into a core's cache several times over
 JAX_VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
 
 
@@ -99,44 +98,39 @@ def kernel_gradient(x, g, geometry):
 
 def _convolve(x, w, strides, dilation, pads):
     n = len(strides)
-    if n == 1:
-        return _convolve(x[:, None], w[None], (1, *strides), (1, *dilation), ((0, 0), *pads))[:, 0]
     if n == 3:
         return _convolve_3d(x, w, strides, dilation, pads)
-    if w.shape[:2] == (1, 1) and strides == (1, 1):
-        return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)]) @ w[0, 0]
+    if math.prod(w.shape[:n]) == 1 and max(strides) == 1:
+        return _zeros_around(x, pads) @ w.reshape(w.shape[-2:])
     rows = _padded_rows(x, w, strides, pads)
     if not rows:
         return _convolution(x, w, strides, dilation, pads)
-    count = [(x.shape[a + 1] - effective_size(w.shape[a], dilation[a])) // strides[a] + 1 for a in (0, 1)]
-    y = _convolution(x, w, strides, dilation, ((0, rows), (0, 0)))
-    return y[:, : count[0]]
+    count = (x.shape[1] - effective_size(w.shape[0], dilation[0])) // strides[0] + 1
+    return _convolution(x, w, strides, dilation, ((0, rows), *pads[1:]))[:, :count]
 
 
 def _convolution(x, w, strides, dilation, pads):
-    return lax.conv_general_dilated(
-        x, w, strides, pads, rhs_dilation=dilation, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    letters = "HW"[2 - len(strides) :]
+    layout = ("N" + letters + "C", letters + "IO", "N" + letters + "C")
+    return lax.conv_general_dilated(x, w, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)
 
 
 def _padded_rows(x, w, strides, pads) -> int:
     """How many rows of zeros to put below an unpadded input, for windows that are dropped afterwards.
 
-    JAX 0.10 hands convolutions with more than 16 channels, unless their padding exceeds the kernel, to a library that
-    runs
-    them on one thread, and unpadded ones at half speed.
+    JAX 0.10 hands convolutions with more than 16 channels to a library that runs them on one thread, and unpadded ones
+    at half speed, unless the padding exceeds the kernel.
     """
-    if JAX_VERSION >= (0, 11) or pads != ((0, 0), (0, 0)) or max(w.shape[:2]) == 1 or max(w.shape[2:]) <= 16:
+    if JAX_VERSION >= (0, 11) or any(map(any, pads)) or math.prod(w.shape[:-2]) == 1 or max(w.shape[-2:]) <= 16:
         return 0
-    if w.shape[-2] <= 4 or x.shape[1] < 4 * w.shape[0] * max(strides):
-        return strides[0]
-    return w.shape[0] * max(strides)
+    many = x.shape[1] >= 4 * w.shape[0] * strides[0] and w.shape[-2] > 4
+    return w.shape[0] * strides[0] if many else strides[0]
 
 
 def _convolve_3d(x, w, strides, dilation, pads):
     """The taps of the first axis become channels of a two-dimensional convolution."""
     depth, in_channels = w.shape[0], w.shape[-2]
-    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (*pads[0], 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)])
+    x = _zeros_around(x, (pads[0], (0, 0), (0, 0)))
     count = (x.shape[1] - effective_size(depth, dilation[0])) // strides[0] + 1
     x = _taps_to_channels(x, depth, dilation[0], strides[0], count)
     w = w.transpose(1, 2, 0, 3, 4).reshape(*w.shape[1:3], depth * in_channels, -1)
@@ -173,35 +167,28 @@ def _full(g, w, dilation, lo, size):
 def _correlate(x, g, strides, dilation, pads, kernel):
     """w[i] = sum over images and q of x[q * s + i * d - lo] g[q]: a convolution in which images are channels."""
     n = len(strides)
-    if n == 1:
-        pads = ((0, 0), *pads)
-        return _correlate(x[:, None], g[:, None], (1, *strides), (1, *dilation), pads, (1, *kernel))[0]
     if n == 3:
-        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (*pads[0], 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)])
+        x = _zeros_around(x, (pads[0], (0, 0), (0, 0)))
         x = _taps_to_channels(x, kernel[0], dilation[0], strides[0], g.shape[1])
         x, g = x.reshape(-1, *x.shape[2:]), g.reshape(-1, *g.shape[2:])
         w = _correlate(x, g, strides[1:], dilation[1:], pads[1:], kernel[1:])
         return w.reshape(*kernel[1:], kernel[0], -1, w.shape[-1]).transpose(2, 0, 1, 3, 4)
-    if kernel == (1, 1) and max(strides) == 1 and not any(map(any, pads)):
-        return jnp.einsum("bhwc,bhwo->co", x, g)[None, None]
+    if math.prod(kernel) == 1 and max(strides) == 1 and not any(map(any, pads)):
+        w = x.reshape(-1, x.shape[-1]).T @ g.reshape(-1, g.shape[-1])
+        return w.reshape(*kernel, *w.shape)
     # Positions that no window reaches would count as further taps: pad less, and cut them off.
-    reach = [
-        (m - 1) * s + effective_size(k, d) for m, s, k, d in zip(g.shape[1:3], strides, kernel, dilation, strict=True)
-    ]
-    pads = tuple((lo, max(min(hi, r - lo - m), 0)) for (lo, hi), r, m in zip(pads, reach, x.shape[1:3], strict=True))
+    axes = zip(g.shape[1:-1], strides, kernel, dilation, strict=True)
+    reach = [(m - 1) * stride + effective_size(k, d) for m, stride, k, d in axes]
+    pads = tuple((lo, max(min(hi, r - lo - m), 0)) for (lo, hi), r, m in zip(pads, reach, x.shape[1:-1], strict=True))
     if any(lo + hi >= r for (lo, hi), r in zip(pads, reach, strict=True)):
-        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)])
-        pads = ((0, 0), (0, 0))
-    x = x[:, : reach[0] - sum(pads[0]), : reach[1] - sum(pads[1])]
+        x, pads = _zeros_around(x, pads), ((0, 0),) * n
+    x = x[(slice(None), *(slice(r - sum(p)) for r, p in zip(reach, pads, strict=True)))]
+    turned = (n + 1, *range(n + 1))  # channels, batch, spatial axes
+    layout = lax.ConvDimensionNumbers(turned, turned, (n, n + 1, *range(n)))
     step = max(_BLOCK, -(-x.shape[0] // _MOST_BLOCKS))
     blocks = [
         lax.conv_general_dilated(
-            x[b : b + step],
-            g[b : b + step],
-            dilation,
-            pads,
-            rhs_dilation=strides,
-            dimension_numbers=lax.ConvDimensionNumbers((3, 0, 1, 2), (3, 0, 1, 2), (2, 3, 0, 1)),
+            x[b : b + step], g[b : b + step], dilation, pads, rhs_dilation=strides, dimension_numbers=layout
         )
         for b in range(0, x.shape[0], step)
     ]
@@ -223,7 +210,7 @@ def _depthwise(x, w, strides, dilation, pads, output):
     """y[q, c, m] = sum_i x[q * s + i * d - lo, c] w[i, c, m], one fused loop over the taps."""
     channels = x.shape[-1]
     w = w.reshape(*w.shape[:-2], channels, -1)
-    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)])
+    x = _zeros_around(x, pads)
     taps = windows(x, w.shape[:-2], strides, dilation, output)
     y = sum(v[..., None] * w[tap] for tap, v in taps)
     return y.reshape(*y.shape[:-2], -1)
@@ -248,20 +235,27 @@ def _depthwise_input_gradient(g, w, geometry):
 
 
 def _depthwise_kernel_gradient(x, g, geometry):
-    channels = geometry.groups
-    g = g.reshape(*g.shape[:-1], channels, -1)
-    x = _pad(x, geometry)
-    axes = tuple(range(g.ndim - 2))
-    taps = windows(x, geometry.kernel, geometry.strides, geometry.dilation, geometry.output)
-    w = jnp.stack([(v[..., None] * g).sum(axes) for _, v in taps])
-    return w.reshape(*geometry.kernel, 1, -1)
+    """Sums of products per tap, a few images at a time so that they stay in the cache."""
+    batch, outputs = g.shape[0], g.shape[-1]
+    x = jnp.repeat(_zeros_around(x, geometry.pads), outputs // geometry.groups, axis=-1)
+    few = max(b for b in range(1, 1 + min(batch, max(1, _CACHED * batch // g.size))) if batch % b == 0)
+    axes = tuple(range(g.ndim - 1))
+
+    def add(sums, part):
+        x, g = part
+        taps = windows(x, geometry.kernel, geometry.strides, geometry.dilation, geometry.output)
+        return [total + (v * g).sum(axes) for total, (_, v) in zip(sums, taps, strict=True)], None
+
+    sums = [jnp.zeros(outputs, g.dtype)] * math.prod(geometry.kernel)
+    parts = [a.reshape(batch // few, few, *a.shape[1:]) for a in (x, g)]
+    return jnp.stack(lax.scan(add, sums, tuple(parts))[0]).reshape(*geometry.kernel, 1, outputs)
 
 
 # ---------------------------------------------------------------- small pieces
 
 
-def _pad(x, geometry):
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in geometry.pads), (0, 0, 0)])
+def _zeros_around(x, pads):
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in pads), (0, 0, 0)])
 
 
 def _flip(w):

@@ -44,7 +44,7 @@ def main(argv=None) -> int:
     except ModelFileError as error:
         return _fail(options, str(error))
     except FileNotFoundError as error:
-        return _fail(options, f"no such file: {error.filename or error}")
+        return _fail(options, f"no such file: {error.filename}")
     except (OSError, ValueError, TypeError, NotImplementedError) as error:
         return _fail(options, str(error))
     except BrokenPipeError:
@@ -93,7 +93,7 @@ def _inspect(options) -> int:
         print(json.dumps(described, indent=1))
     else:
         _print(described)
-    return 0 if described.get("loading", {"loads": True})["loads"] else FAILED
+    return 0
 
 
 def _print(d):
@@ -128,7 +128,7 @@ def _line(name, text):
 
 
 def _short(value):
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = "none" if value in (None, []) else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 100 else text[:97] + "..."
 
 
@@ -140,6 +140,8 @@ def _convert(options) -> int:
     if os.path.exists(options.new) and os.path.samefile(options.old, options.new):
         raise _Failed(f"{options.new}: OLD and NEW are the same file.")
     model, told = _load(options)
+    if os.path.exists(options.new) and not options.force and not sys.stdin.isatty():
+        raise _Failed(f"{options.new}: exists; pass --force to replace it.")
     if not may_write(options.new, options.force):
         raise _Failed(f"{options.new}: exists and is kept.")
     if kind == "h5":
@@ -184,4 +186,4 @@ def _load(options) -> tuple:
     with Collected() as lines:
         model = (model_from_json if text.lstrip().startswith("{") else model_from_yaml)(text)
         load_weights(model, options.old, producer=options.producer, image_dim_ordering=options.image_dim_ordering, isolate=True)
-    return model, {"conversions": list(lines), "warnings": []}
+    return model, {"conversions": [line for line in lines if not line.startswith("written by ")], "warnings": []}

@@ -119,7 +119,7 @@ def _is_channels_first(leaf, name, array, transposed, conversion) -> bool:
     if np.array_equal(array, transposed):
         return False
     raise ValueError(
-        f"{conversion.notes.where}: the kernel {array.shape} of layer {leaf.layer.name} may be kept channels first or last; the file "
+        f"{conversion.notes.where}: the kernel {array.shape} of layer {leaf.title} may be kept channels first or last; the file "
         "does not tell. Pass image_dim_ordering='th' or 'tf', as in the keras.json of the program that wrote it."
     )
 
@@ -143,8 +143,8 @@ def _gates_joined(leaf, gates, shorts, arrays, conversion):
     parts = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
     missing = [f"{p}_{g}" for p in parts for g in gates if f"{p}_{g}" not in stored]
     if missing:
-        raise CorruptFileError(conversion.notes.where, f"layer {leaf.layer.name}: the arrays {missing} are missing; there are {sorted(stored)[:20]}.")
-    conversion.notes(f"layer {leaf.layer.name}: one array per gate is joined in the order {', '.join(gates)}")
+        raise CorruptFileError(conversion.notes.where, f"layer {leaf.title}: the arrays {missing} are missing; there are {sorted(stored)[:20]}.")
+    conversion.notes(f"layer {leaf.title}: one array per gate is joined in the order {', '.join(gates)}")
     return list(parts.values()), [np.concatenate([stored[f"{p}_{g}"] for g in gates], axis=-1) for p in parts]
 
 
@@ -155,7 +155,7 @@ def _in_order(leaf, shorts, arrays):
     """The arrays in the order of the leaf's weights: by name where the names agree, as they come otherwise."""
     if len(arrays) != len(leaf.weights):
         raise ValueError(
-            f"layer {leaf.layer.name} ({type(leaf.layer).__name__}) has {len(leaf.weights)} weights {leaf.shorts}; "
+            f"layer {leaf.title} ({type(leaf.layer).__name__}) has {len(leaf.weights)} weights {leaf.shorts}; "
             f"the file has {len(arrays)}: {list(shorts)}."
         )
     if len(set(shorts)) == len(shorts) and set(shorts) == set(leaf.shorts):
@@ -168,7 +168,7 @@ def _turned(leaf, weight, array, conversion):
     """A kernel of Theano, which convolves, for us who correlate: turned round along every axis of space."""
     if weight.short_name not in _SLIDING or array.ndim < 3:
         return array
-    conversion.notes(f"layer {leaf.layer.name}: {weight.short_name} of Theano is turned round")
+    conversion.notes(f"layer {leaf.title}: {weight.short_name} of Theano is turned round")
     return array[tuple(slice(None, None, -1) for _ in range(array.ndim - 2))]
 
 
@@ -179,5 +179,5 @@ def _fitted(weight, array, leaf, conversion):
     if array.size == int(np.prod(shape, dtype=np.int64)) and (conversion.reshape or weight.short_name == "bias" and array.ndim <= 1):
         return np.reshape(array, shape)
     raise ValueError(
-        f"layer {leaf.layer.name} ({type(leaf.layer).__name__}): weight {weight.short_name!r} has shape {shape}, the file's array {array.shape}."
+        f"layer {leaf.title} ({type(leaf.layer).__name__}): weight {weight.short_name!r} has shape {shape}, the file's array {array.shape}."
     )

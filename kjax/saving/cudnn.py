@@ -45,13 +45,13 @@ def convert_recurrent(leaf, shorts, arrays, notes):
     plain_bias = bias.shape == (gates * units,)
     if family in ("GRU", "CuDNNGRU") and plain_bias != (wanted == (gates * units,)):
         raise ValueError(
-            f"layer {leaf.layer.name}: {'GRU(reset_after=False)' if plain_bias else 'GRU(reset_after=True) or CuDNNGRU'} in the file "
+            f"layer {leaf.title}: {'GRU(reset_after=False)' if plain_bias else 'GRU(reset_after=True) or CuDNNGRU'} in the file "
             f"is not compatible with the model's {type(leaf.layer).__name__}, whose bias has shape {wanted}: they compute different "
             f"things. Build the layer with reset_after={not plain_bias}."
         )
     if from_cudnn == to_cudnn:
         return shorts, arrays
-    notes(f"layer {leaf.layer.name}: weights {'from' if from_cudnn else 'to'} the layout of cuDNN")
+    notes(f"layer {leaf.title}: weights {'from' if from_cudnn else 'to'} the layout of cuDNN")
     kernel = _by_gate(stored["kernel"], gates, lambda k: k.T.reshape(k.shape, order="F" if from_cudnn else "C"))
     recurrent = _by_gate(stored["recurrent_kernel"], gates, lambda k: k.T)
     if gates == 4:

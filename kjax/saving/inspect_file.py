@@ -126,7 +126,7 @@ def try_loading(path, producer=None, image_dim_ordering=None, custom_objects=Non
     return model, {
         "loads": model is not None,
         "compiled": model is not None and model.optimizer is not None,
-        "conversions": list(lines),
+        "conversions": [line for line in lines if not line.startswith("written by ")],
         "warnings": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
         "error": error,
     }

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -20,6 +21,7 @@ from kjax.saving.gate import MAX_BYTES, ArrayHeader, Budget
 __all__ = ["open_isolated"]
 
 SECONDS = 60.0
+_RATE = 50e6  # bytes of arrays per second that a slow disk and gzip manage
 _MAX_ANSWER = 256 * 1024 * 1024  # bytes of one answer besides an array's numbers
 # The child imports the gate without the rest of the package: neither JAX nor any other library of ours.
 _CHILD = """
@@ -37,14 +39,13 @@ class _Child:
     Args:
         path: the file to read.
         max_bytes: as for `open_gate`.
-        seconds: how long the process may take in all.
+        seconds: how long its answers may take in all, besides a second for each 50 MB of arrays.
     """
 
     def __init__(self, path, max_bytes, seconds):
         saving = os.path.dirname(os.path.abspath(__file__))
         code = _CHILD.format(package=os.path.dirname(saving), saving=saving)
-        self.path, self.end = path, time.monotonic() + seconds
-        self.seconds = seconds
+        self.path, self.seconds, self.left = path, seconds, float(seconds)
         environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -57,11 +58,12 @@ class _Child:
         self.ask({"path": os.path.abspath(path), "max_bytes": max_bytes, "seconds": seconds})
 
     def ask(self, question, nbytes=0):
-        """The answer to one question, and the bytes that come with it.
+        """The answer to one question, and the bytes that come with it, at most `nbytes`.
 
         Raises:
             CorruptFileError: when the child dies or takes too long; what it refuses is raised here as it was there.
         """
+        self.left += nbytes / _RATE
         try:
             self.process.stdin.write(json.dumps(question).encode() + b"\n")
         except BrokenPipeError:
@@ -79,8 +81,10 @@ class _Child:
         parts, stream = [], self.process.stdout
         os.set_blocking(stream.fileno(), False)
         while size:
-            left = self.end - time.monotonic()
-            if left <= 0 or not select.select([stream], [], [], left)[0]:
+            begun = time.monotonic()
+            heard = self.left > 0 and select.select([stream], [], [], self.left)[0]
+            self.left -= time.monotonic() - begun
+            if not heard:
                 self.close()
                 raise CorruptFileError(
                     self.path, f"reading it took more than {self.seconds:g} seconds: it is damaged or made to block its reader."
@@ -160,13 +164,13 @@ def open_isolated(path, max_bytes=MAX_BYTES, seconds=SECONDS):
     Args:
         path: of the file.
         max_bytes: as for `open_gate`.
-        seconds: how long reading may take in all.
+        seconds: how long reading may take in all, besides a second for each 50 MB of arrays.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"isolate=True reads files by their path; got {type(path).__name__}.")
     path = os.fspath(path)
     if not os.path.exists(path):
-        raise FileNotFoundError(f"no such file: {path!r}")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     child = _Child(path, max_bytes, seconds)
     try:
         yield RemoteGate(child, [], path, Budget(max_bytes))

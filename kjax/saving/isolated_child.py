@@ -57,7 +57,7 @@ def serve():
     """Answers questions from standard input until it ends."""
     start = json.loads(sys.stdin.buffer.readline())
     _limit(resource.RLIMIT_AS, _BASE)
-    _limit(resource.RLIMIT_CPU, int(start["seconds"]) + 1)
+    _limit(resource.RLIMIT_CPU, int(start["seconds"] + (start["max_bytes"] or 0) / 50e6) + 1)
     _limit(resource.RLIMIT_NOFILE, 32)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)

@@ -101,8 +101,6 @@ class Keras1Reader(ConfigReader):
                     result[new] = table.get(value, value) if table is not None and isinstance(value, str) else value
         if today == "Embedding":
             result.update(keep)
-        elif "input_shape" not in result and "batch_input_shape" not in result and keep.get("input_dim"):
-            self.notes(f"{config.get('name')}: input_dim follows from the layer before")
         if mode:
             result["mode"] = mode
         if today == "SimpleRNN":

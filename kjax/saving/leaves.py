@@ -20,6 +20,11 @@ class Leaf(NamedTuple):
     weights: list
 
     @property
+    def title(self) -> str:
+        """The names, outermost first, for people."""
+        return "/".join(reversed(self.names))
+
+    @property
     def shorts(self) -> list:
         """The weights' short names."""
         return [w.short_name for w in self.weights]

@@ -212,7 +212,7 @@ def plan_values(plans, conversion) -> list:
         stored = sum(h.nbytes // h.dtype.itemsize for h in plan.headers)
         if stored > 2 * plan.leaf.count:
             raise UnsafeModelError(
-                plan.stored.gate.where, f"{stored} numbers for layer {plan.leaf.layer.name}, which has {plan.leaf.count}."
+                plan.stored.gate.where, f"{stored} numbers for layer {plan.leaf.title}, which has {plan.leaf.count}."
             )
         _check_kinds(plan)
         pairs += list(zip(plan.leaf.weights, converted(plan, plan.read(), conversion), strict=True))
@@ -226,7 +226,7 @@ def _check_kinds(plan):
         kind = "f" if header.dtype.kind == "f" else "i"
         if kind not in {"f" if k == "f" else "i" for k in kinds}:
             raise CorruptFileError(
-                f"{plan.stored.gate.where}/{name}", f"elements of type {header.dtype}; the weights of layer {plan.leaf.layer.name} are {sorted(kinds)}."
+                f"{plan.stored.gate.where}/{name}", f"elements of type {header.dtype}; the weights of layer {plan.leaf.title} are {sorted(kinds)}."
             )
 
 

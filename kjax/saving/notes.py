@@ -42,11 +42,12 @@ class Collected:
 
     def __enter__(self):
         self.lines: list[str] = []
-        self.handler, self.level = _Lines(self.lines), logger.level
+        self.handler, self.before = _Lines(self.lines), (logger.level, logger.propagate)
         logger.addHandler(self.handler)
         logger.setLevel(logging.INFO)
+        logger.propagate = False
         return self.lines
 
     def __exit__(self, *error):
         logger.removeHandler(self.handler)
-        logger.setLevel(self.level)
+        logger.level, logger.propagate = self.before

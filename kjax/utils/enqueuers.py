@@ -175,12 +175,18 @@ class OrderedEnqueuer(SequenceEnqueuer):
     def __init__(self, sequence, use_multiprocessing=False, shuffle=False):
         super().__init__(sequence, use_multiprocessing)
         self.shuffle = shuffle
+        self.end_of_epoch_signal = threading.Event()
+
+    def join_end_of_epoch(self):
+        """Waits (at most 30 s) until `on_epoch_end` of the epoch that was taken last is done."""
+        self.end_of_epoch_signal.wait(30)
+        self.end_of_epoch_signal.clear()
 
     def _thread_makers(self):
         return [_IndexMaker(self.sequence) for _ in range(self.workers)]
 
     def _planner(self, line):
-        return _EpochPlanner(self.sequence, self.shuffle, self._makers, line)
+        return _EpochPlanner(self.sequence, self.shuffle, self._makers, line, self.end_of_epoch_signal)
 
 
 class GeneratorEnqueuer(SequenceEnqueuer):
@@ -286,7 +292,8 @@ class _EndlessPlanner:
 class _EpochPlanner:
     """Orders the batches of one epoch after the other."""
 
-    def __init__(self, sequence, shuffle, makers, line):
+    def __init__(self, sequence, shuffle, makers, line, ended):
+        self.ended = ended
         self.sequence = sequence
         self.shuffle = shuffle
         self.makers = makers
@@ -309,6 +316,7 @@ class _EpochPlanner:
                 return
             self.label = f"on_epoch_end after batch {number - 1}"
             self._end_epoch()
+            self.ended.set()
 
     def _end_epoch(self):
         end_epoch = getattr(type(self.sequence), "on_epoch_end", Sequence.on_epoch_end)

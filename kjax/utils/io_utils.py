@@ -54,6 +54,11 @@ class H5Dict:
         else:
             raise TypeError(f"H5Dict: path must be a string, an h5py group or a dict, received {type(path).__name__}")
 
+    @staticmethod
+    def is_supported_type(path):
+        """True for what an H5Dict can be made of."""
+        return isinstance(path, (h5py.Group, str, dict))
+
     def __setitem__(self, attr, val):
         if self.read_only:
             raise ValueError(f"H5Dict: cannot set item {attr!r} in read only mode")

@@ -10,6 +10,8 @@ class Sequence:
     `on_epoch_end()` may change the data between epochs.
     """
 
+    use_sequence_api = True
+
     def __getitem__(self, index):
         """Batch `index`."""
         raise NotImplementedError(f"{type(self).__name__} needs a __getitem__(index) that returns a batch")

@@ -98,7 +98,7 @@ def caps_net(classes=3):
 def numpy_routing(u, w, routings):
     hat = np.einsum("jidk,bik->bjid", w, u)
     b = np.zeros(hat.shape[:3])
-    for i in range(routings):
+    for _ in range(routings):
         c = np.exp(b) / np.exp(b).sum(axis=1, keepdims=True)
         s = np.einsum("bji,bjid->bjd", c, hat)
         n = np.sum(s**2, axis=-1, keepdims=True)
@@ -117,7 +117,9 @@ def test_routing_by_agreement_has_the_right_numbers():
 
 def test_capsule_network_trains_and_evaluates():
     train_model, eval_model, _ = caps_net()
-    train_model.compile(optimizers.Adam(0.01), loss=[margin_loss, "mse"], loss_weights=[1.0, 0.392], metrics={"capsnet": "accuracy"})
+    train_model.compile(
+        optimizers.Adam(0.01), loss=[margin_loss, "mse"], loss_weights=[1.0, 0.392], metrics={"capsnet": "accuracy"}
+    )
     labels = np.arange(24) % 3
     x = np.zeros((24, 8, 8, 1)) + 0.05 * np.random.rand(24, 8, 8, 1)
     for i, k in enumerate(labels):

@@ -6,8 +6,17 @@ from scipy.optimize import fmin_l_bfgs_b
 
 import kjax as keras
 from kjax import backend as K
-from kjax.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input
-from kjax.layers import MaxPooling2D
+from kjax.layers import (
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+)
 from kjax.models import Model, Sequential
 
 

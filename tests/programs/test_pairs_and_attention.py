@@ -7,6 +7,7 @@ from kjax import backend as K
 from kjax import initializers, regularizers
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers import (
+    GRU,
     LSTM,
     RNN,
     Activation,
@@ -17,7 +18,6 @@ from kjax.layers import (
     Dropout,
     Embedding,
     Flatten,
-    GRU,
     Input,
     Lambda,
     Masking,
@@ -30,7 +30,6 @@ from kjax.layers import (
 from kjax.models import Model, Sequential
 from kjax.optimizers import SGD, Adam
 from kjax.utils import CustomObjectScope
-
 
 # -------------------------------------------------- siamese
 
@@ -334,7 +333,9 @@ def test_an_old_recurrent_layer_built_on_k_rnn_with_a_mask():
                 h = K.tanh(K.dot(x, self.W) + K.dot(states[0] * states[1], self.U))
                 return h, [h]
 
-            ones = K.in_train_phase(K.dropout(K.ones_like(K.dot(x[:, 0], self.W)), 0.5), K.ones_like(K.dot(x[:, 0], self.W)))
+            ones = K.in_train_phase(
+                K.dropout(K.ones_like(K.dot(x[:, 0], self.W)), 0.5), K.ones_like(K.dot(x[:, 0], self.W))
+            )
             last, outputs, _ = K.rnn(step, x, self.get_initial_state(x), mask=mask, constants=[ones])
             self.sequence = outputs
             return last

@@ -5,7 +5,7 @@ import pytest
 
 import kjax as keras
 from kjax import backend as K
-from kjax import losses, metrics
+from kjax import losses
 from kjax.callbacks import Callback, LambdaCallback
 from kjax.layers import Dense, Dropout, Input, Lambda
 from kjax.legacy import interfaces
@@ -132,7 +132,7 @@ def test_callbacks_that_read_weights_predict_and_set_rates():
     ema, lines = EMA(), []
     history = model.fit(
         x, y, epochs=9, batch_size=16, validation_data=(x[:5], y[:5]), verbose=0,
-        callbacks=[Watcher(), ema, LambdaCallback(on_epoch_end=lambda epoch, logs: lines.append((epoch, logs["loss"])))],
+        callbacks=[Watcher(), ema, LambdaCallback(on_epoch_end=lambda e, logs: lines.append((e, logs["loss"])))],
     )  # fmt: skip
     assert len(history.history["loss"]) == 3 == len(lines)
     assert len(seen["losses"]) == 9
@@ -153,7 +153,9 @@ def test_a_loss_weight_held_in_a_variable_is_annealed_by_a_callback():
     K.set_value(alpha, 1.0)
     hidden = Model(x, h).predict(data)
     np.testing.assert_allclose(model.evaluate(data, y, verbose=0), plain + np.mean(hidden**2), rtol=1e-5)
-    model.fit(data, y, epochs=3, verbose=0, callbacks=[LambdaCallback(on_epoch_begin=lambda e, _: K.set_value(alpha, e))])
+    model.fit(
+        data, y, epochs=3, verbose=0, callbacks=[LambdaCallback(on_epoch_begin=lambda e, _: K.set_value(alpha, e))]
+    )
     assert K.get_value(alpha) == 2
 
 
@@ -226,7 +228,7 @@ def test_the_rate_as_a_metric():
 
 
 def test_a_stateful_metric_of_one_s_own():
-    class BinaryTruePositives(metrics.Layer if hasattr(metrics, "Layer") else keras.layers.Layer):
+    class BinaryTruePositives(keras.layers.Layer):
         def __init__(self, name="true_positives", **kwargs):
             super().__init__(name=name, **kwargs)
             self.stateful = True
@@ -381,7 +383,9 @@ def test_a_target_network_that_follows_slowly():
         q = online.predict(states)
         q[np.arange(16), np.arange(16) % 2] = 1 + 0.9 * target.predict(states).max(axis=1)
         online.train_on_batch(states, q)
-    soft = K.function([], [], updates=[K.update(t, 0.9 * t + 0.1 * o) for t, o in zip(target.weights, online.weights, strict=True)])
+    soft = K.function(
+        [], [], updates=[K.update(t, 0.9 * t + 0.1 * o) for t, o in zip(target.weights, online.weights, strict=True)]
+    )
     expected = [0.9 * t + 0.1 * o for t, o in zip(target.get_weights(), online.get_weights(), strict=True)]
     soft([])
     for a, b in zip(target.get_weights(), expected, strict=True):

@@ -1,4 +1,5 @@
 """One, two and eight devices give the same numbers, whatever the batch size, by every method."""
+
 import jax
 import numpy as np
 import pytest
@@ -55,6 +56,7 @@ def everything(make, start, devices):
         return figures, outputs, model.get_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [plain, recurrent])
 def test_devices_change_no_number(make):
     start = make().get_weights()

@@ -1,5 +1,7 @@
 """fit, evaluate and predict on generators and Sequences: same figures, clear errors, nothing left running."""
+
 import os
+import signal
 import threading
 import time
 
@@ -71,7 +73,9 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "source", [pytest.param(s, marks=pytest.mark.slow) if s == "processes" else s for s in SOURCES]
+)
 def test_figures_are_those_of_arrays(source):
     source, arguments = SOURCES[source]
     model, twin = make(), make()
@@ -82,7 +86,9 @@ def test_figures_are_those_of_arrays(source):
     for name in ("loss", "val_loss"):
         np.testing.assert_allclose(history.history[name], expected.history[name], rtol=2e-5)
     reading = {k: v for k, v in arguments.items() if k != "shuffle"}
-    np.testing.assert_allclose(model.evaluate_generator(source(), 5, **reading), twin.evaluate(X, Y, verbose=0), rtol=2e-5)
+    np.testing.assert_allclose(
+        model.evaluate_generator(source(), 5, **reading), twin.evaluate(X, Y, verbose=0), rtol=2e-5
+    )
     predicted = model.predict_generator(source(), 5, **reading)
     assert predicted.shape == (70, 1)
     np.testing.assert_allclose(predicted, twin.predict(X), rtol=1e-4, atol=1e-5)
@@ -102,8 +108,15 @@ def test_names_of_keras_1():
     model = make()
     with pytest.warns(UserWarning):
         history = model.fit_generator(
-            batches(), samples_per_epoch=70, nb_epoch=1, verbose=0, validation_data=batches(), nb_val_samples=70,
-            max_q_size=4, nb_worker=1, pickle_safe=False,
+            batches(),
+            samples_per_epoch=70,
+            nb_epoch=1,
+            verbose=0,
+            validation_data=batches(),
+            nb_val_samples=70,
+            max_q_size=4,
+            nb_worker=1,
+            pickle_safe=False,
         )
     assert len(history.history["val_loss"]) == 1
     with pytest.warns(UserWarning):
@@ -168,7 +181,9 @@ def test_a_generator_that_raises():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_batch_of_the_wrong_shape(workers):
     model = make()
-    with pytest.raises(ValueError, match=r"fit_generator: batch 3 .*to have shape \(5,\) but got array with shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"fit_generator: batch 3 .*to have shape \(5,\) but got array with shape \(3,\)"
+    ):
         model.fit_generator(Batches(wide=3), epochs=1, verbose=0, shuffle=False, workers=workers)
     with pytest.raises(ValueError, match=r"fit_generator: batch 0 .*should be a tuple `\(x, y, sample_weight\)`"):
         model.fit_generator(iter([X]), 1, 1, 0, workers=workers)
@@ -176,10 +191,21 @@ def test_a_batch_of_the_wrong_shape(workers):
         model.fit_generator(Batches(), epochs=1, verbose=0, validation_data=Batches(wide=1), workers=workers)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_killed_worker_process():
     with pytest.raises(RuntimeError, match=r"failed at batch 2 .*worker process \d+ was killed by signal 9"):
         make().fit_generator(Batches(kill=2), epochs=1, verbose=0, shuffle=False, workers=2, use_multiprocessing=True)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ctrl_c_while_a_batch_is_waited_for(workers):
+    model = make()
+    model.fit_generator(batches(), 2, 1, 0)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit_generator(Batches(seconds=0.2), epochs=1000, verbose=0, workers=workers)
+    assert np.isfinite(model.get_weights()[0]).all()
 
 
 def test_steps_are_required_of_generators():

@@ -1,4 +1,5 @@
 """Data that are not in memory: HDF5, memory maps, anything with a shape that can be sliced."""
+
 import os
 import subprocess
 import sys
@@ -109,7 +110,9 @@ def test_a_source_that_is_shorter_than_it_says():
         def __getitem__(self, key):
             return super().__getitem__(key)[:3]
 
-    with pytest.raises(ValueError, match=r"the Short of shape \(70, 5\) gave 3 rows for the slice 0:70; 70 were required"):
+    with pytest.raises(
+        ValueError, match=r"the Short of shape \(70, 5\) gave 3 rows for the slice 0:70; 70 were required"
+    ):
         make().fit(Short(X), Y, shuffle=False, verbose=0)
 
 
@@ -169,7 +172,10 @@ def test_memory_is_flat(tmp_path, kind):
     script.write_text(textwrap.dedent(MEMORY))
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     done = subprocess.run(
-        [sys.executable, str(script), str(path), kind], capture_output=True, text=True, timeout=300,
+        [sys.executable, str(script), str(path), kind],
+        capture_output=True,
+        text=True,
+        timeout=300,
         env=dict(os.environ, PYTHONPATH=root, XLA_FLAGS="", JAX_PLATFORMS="cpu"),
     )
     assert done.returncode == 0, done.stderr

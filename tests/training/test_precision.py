@@ -1,4 +1,5 @@
 """Mixed precision and other float types: what is computed in which type."""
+
 import jax
 import numpy as np
 import pytest
@@ -6,7 +7,18 @@ import pytest
 import kjax as keras
 from kjax import backend as K
 from kjax import mixed_precision
-from kjax.layers import LSTM, Activation, BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten, MaxPooling2D, Softmax
+from kjax.layers import (
+    LSTM,
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    MaxPooling2D,
+    Softmax,
+)
 from kjax.models import Sequential, clone_model
 
 RNG = np.random.RandomState(0)
@@ -24,7 +36,12 @@ def settings():
 
 def classifier():
     return Sequential(
-        [Dense(16, activation="relu", input_shape=(6,)), BatchNormalization(), Dropout(0.1), Dense(3, activation="softmax")]
+        [
+            Dense(16, activation="relu", input_shape=(6,)),
+            BatchNormalization(),
+            Dropout(0.1),
+            Dense(3, activation="softmax"),
+        ]
     )
 
 
@@ -38,7 +55,9 @@ def test_types_of_a_policy(policy):
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     losses = model.fit(X, LABELS, batch_size=16, epochs=15, verbose=0, validation_split=0.2).history
     assert losses["loss"][-1] < 0.8 * losses["loss"][0] and np.isfinite(losses["val_loss"]).all()
-    assert {w.dtype for w in model.weights} == {"float32"} and {w.dtype.name for w in model.get_weights()} == {"float32"}
+    assert {w.dtype for w in model.weights} == {"float32"} and {w.dtype.name for w in model.get_weights()} == {
+        "float32"
+    }
     assert model.predict(X).dtype == np.float32
     np.testing.assert_allclose(model.predict(X).sum(-1), 1.0, rtol=1e-5)
 
@@ -55,7 +74,9 @@ def test_a_policy_changes_results_by_its_rounding_only():
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_images_and_sequences(policy):
     mixed_precision.set_policy(policy)
-    images = Sequential([Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1)), MaxPooling2D(), Flatten(), Dense(2), Softmax()])
+    images = Sequential(
+        [Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1)), MaxPooling2D(), Flatten(), Dense(2), Softmax()]
+    )
     words = Sequential([Embedding(400, 8, input_length=5), LSTM(4), Dense(2), Activation("softmax")])
     for model, x in ((images, RNG.rand(32, 8, 8, 1)), (words, RNG.randint(256, 400, (32, 5)))):
         model.compile("sgd", "categorical_crossentropy")
@@ -100,7 +121,9 @@ def test_unknown_policy():
 def test_floatx_is_honoured_from_end_to_end(floatx):
     K.set_floatx(floatx)
     model = classifier()
-    assert {w.dtype for w in model.weights} == {floatx} and {t.dtype for t in [*model.inputs, *model.outputs]} == {floatx}
+    assert {w.dtype for w in model.weights} == {floatx} and {t.dtype for t in [*model.inputs, *model.outputs]} == {
+        floatx
+    }
     model.compile("sgd", "sparse_categorical_crossentropy")
     history = model.fit(X, LABELS, batch_size=16, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()

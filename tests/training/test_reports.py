@@ -1,9 +1,10 @@
 """Names and values of figures: per-output metrics, functions returning dicts, weights and masks, which accuracy."""
+
 import numpy as np
 import pytest
 
 from kjax import backend as K
-from kjax.layers import Dense, Embedding, Input, LSTM, Masking, TimeDistributed
+from kjax.layers import LSTM, Dense, Embedding, Input, Masking, TimeDistributed
 from kjax.models import Model, Sequential
 
 RNG = np.random.RandomState(0)
@@ -21,8 +22,17 @@ T = [RNG.randint(0, 2, (40, 1)), np.eye(3)[RNG.randint(0, 3, 40)]]
 
 
 def test_names_of_two_outputs():
-    model = two_outputs(metrics={"yes": "accuracy", "kind": ["acc", "top_k_categorical_accuracy"]}, loss_weights=[1.0, 0.5])
-    assert model.metrics_names == ["loss", "yes_loss", "kind_loss", "yes_acc", "kind_acc", "kind_top_k_categorical_accuracy"]
+    model = two_outputs(
+        metrics={"yes": "accuracy", "kind": ["acc", "top_k_categorical_accuracy"]}, loss_weights=[1.0, 0.5]
+    )
+    assert model.metrics_names == [
+        "loss",
+        "yes_loss",
+        "kind_loss",
+        "yes_acc",
+        "kind_acc",
+        "kind_top_k_categorical_accuracy",
+    ]
     values = dict(zip(model.metrics_names, model.evaluate(X, T, verbose=0), strict=True))
     yes, kind = model.predict(X)
     np.testing.assert_allclose(values["yes_acc"], ((yes > 0.5) == T[0]).mean(), rtol=1e-6)
@@ -35,7 +45,9 @@ def test_the_accuracy_that_fits():
     labels = RNG.randint(0, 2, (40, 3))
     model = Sequential([Dense(3, activation="sigmoid", input_shape=(5,))])
     model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
-    np.testing.assert_allclose(model.evaluate(X, labels, verbose=0)[1], ((model.predict(X) > 0.5) == labels).mean(), rtol=1e-6)
+    np.testing.assert_allclose(
+        model.evaluate(X, labels, verbose=0)[1], ((model.predict(X) > 0.5) == labels).mean(), rtol=1e-6
+    )
     model = Sequential([Dense(3, activation="softmax", input_shape=(5,))])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     classes = RNG.randint(0, 3, 40)
@@ -95,7 +107,9 @@ def test_temporal_weights_over_a_masked_sequence():
     y, w = RNG.randn(6, 5, 3).astype("float32"), RNG.randint(0, 3, (6, 5)).astype("float32")
     mask = x != 0
     score = ((model.predict(x) - y) ** 2).mean(-1) * mask / mask.mean()
-    np.testing.assert_allclose(model.test_on_batch(x, y, sample_weight=w), (score * w / (w != 0).mean()).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.test_on_batch(x, y, sample_weight=w), (score * w / (w != 0).mean()).mean(), rtol=1e-5
+    )
 
 
 def test_texts_of_verbose(capsys):

@@ -1,4 +1,5 @@
 """Models as scikit-learn estimators, and copies and pickles of models."""
+
 import copy
 import pickle
 
@@ -41,7 +42,9 @@ class Inherited(KerasClassifier):
         return classifier(units)
 
 
-@pytest.mark.parametrize("make", [lambda **k: KerasClassifier(classifier, **k), lambda **k: KerasClassifier(Callable(), **k), Inherited])
+@pytest.mark.parametrize(
+    "make", [lambda **k: KerasClassifier(classifier, **k), lambda **k: KerasClassifier(Callable(), **k), Inherited]
+)
 @pytest.mark.parametrize("loss", ["categorical_crossentropy"])
 def test_forms_of_build_fn(make, loss):
     estimator = make(units=5, epochs=2, batch_size=20, verbose=0)
@@ -77,7 +80,9 @@ def test_cross_validation():
 
 
 def test_grid_search():
-    grid = GridSearchCV(KerasClassifier(classifier, epochs=1, verbose=0), {"units": [2, 4], "optimizer": ["sgd", "adam"]}, cv=2)
+    grid = GridSearchCV(
+        KerasClassifier(classifier, epochs=1, verbose=0), {"units": [2, 4], "optimizer": ["sgd", "adam"]}, cv=2
+    )
     grid.fit(X, LABELS)
     assert set(grid.best_params_) == {"units", "optimizer"}
     assert grid.best_estimator_.model.layers[0].units == grid.best_params_["units"]
@@ -95,8 +100,8 @@ def test_pipeline():
 
 def test_sample_weights_of_the_classifier():
     estimator = KerasClassifier(classifier, loss="sparse_categorical_crossentropy", epochs=1, verbose=0)
-    estimator.fit(X, LABELS, sample_weight=np.where(LABELS == "ant", 1.0, 0.0), epochs=40)
-    assert (estimator.predict(X) == "ant").mean() > 0.9, "the other animals do not count"
+    estimator.fit(X, LABELS, sample_weight=np.where(LABELS == "ant", 1.0, 1e-3), epochs=100, batch_size=10)
+    assert estimator.predict_proba(X)[:, 0].mean() > 0.8, "the other animals hardly count"
 
 
 def test_estimators_are_pickled():
@@ -122,7 +127,9 @@ S = RNG.randn(16, 5, 3).astype("float32")
 T = [RNG.randn(16, 2), RNG.randn(16, 1)]
 
 
-@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "way", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "deepcopy", "pickle"]
+)
 def test_copies_of_a_trained_model_go_on_by_themselves(way):
     model = functional()
     model.fit(S, T, epochs=2, verbose=0)

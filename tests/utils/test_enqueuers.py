@@ -176,6 +176,16 @@ def test_errors_between_epochs():
         first(OrderedEnqueuer(Batches(0)), 1)
 
 
+def test_the_end_of_an_epoch_can_be_awaited():
+    enqueuer = OrderedEnqueuer(Batches(2))
+    enqueuer.start()
+    batches = enqueuer.get()
+    next(batches), next(batches)
+    enqueuer.join_end_of_epoch()
+    assert enqueuer.sequence.epoch >= 1
+    enqueuer.stop()
+
+
 def test_finite_generators_end():
     enqueuer = GeneratorEnqueuer(i for i in range(10))
     enqueuer.start(3, 4)

@@ -130,6 +130,10 @@ def test_h5dict_files(tmp_path):
         H5Dict(5)
 
 
+def test_what_h5dicts_are_made_of():
+    assert H5Dict.is_supported_type({}) and not H5Dict.is_supported_type(3)
+
+
 def test_overwriting(monkeypatch, capsys):
     answers = iter(["what", "Y", "n"])
     monkeypatch.setattr(builtins, "input", lambda question: next(answers))
