@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from kjax.engine.registry import deserialize_layer, layer_classes
 from kjax.saving.bounded import check_tree, parse_json, parse_yaml
-from kjax.saving.errors import UnsafeModelError
+from kjax.saving.errors import CorruptFileError, UnsafeModelError
 from kjax.saving.gate import MAX_BYTES
 from kjax.saving.keras1 import Keras1Reader
 from kjax.saving.keras2 import Keras2Reader
@@ -15,6 +15,8 @@ from kjax.utils.generic_utils import get_custom_objects
 
 __all__ = ["build_from_file", "check_size", "model_class", "model_from_config", "model_from_json", "model_from_yaml"]
 
+# what building a config with missing or absurd entries ends in, besides the layers' own ValueError and TypeError
+_BROKEN = (LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, AssertionError)
 _KEYS_OF_KERAS1 = frozenset(("nb_filter", "border_mode", "dim_ordering", "inner_activation", "input_dtype", "consume_less"))
 _KEYS_OF_TF = frozenset(("registered_name", "time_major", "groups", "ragged"))
 
@@ -43,8 +45,11 @@ def build_from_file(config, producer, custom_objects, notes, names=(), image_dim
         reader = Keras1Reader(notes, custom, names, image_dim_ordering)
     else:
         reader = (TfKerasReader if producer.generation == "tf" else Keras2Reader)(notes, custom, names)
-    today, missing = replace_stored_code(reader.model(config), custom_objects, notes)
-    model = deserialize_layer(today, custom_objects)
+    try:
+        today, missing = replace_stored_code(reader.model(config), custom_objects, notes)
+        model = deserialize_layer(today, custom_objects)
+    except _BROKEN as error:
+        raise CorruptFileError(notes.where, f"its config cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(model, layer_classes["Model"]):
         raise ValueError(f"{notes.where}: a model was required; the config describes a {type(model).__name__}.")
     model._imported_from = producer

@@ -188,7 +188,9 @@ def test_initial_state_as_array_or_variable():
     a, b = model.predict(X, batch_size=4)
     np.testing.assert_array_equal(a, b)
     K.set_value(state, 0 * h)
-    np.testing.assert_allclose(model.predict(X, batch_size=4)[1], Model(x, layer(x)).predict(X, batch_size=4), rtol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(X, batch_size=4)[1], Model(x, layer(x)).predict(X, batch_size=4), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("make", [lambda: LSTM(3, stateful=True), lambda: Bidirectional(GRU(3, stateful=True))])
@@ -264,7 +266,11 @@ BAD = {
     "no cell": (lambda: RNN(3), ValueError, "`cell` should have a `call` method; got 3"),
     "a cell without state_size": (lambda: RNN(Dense(3)), ValueError, "should have an attribute `state_size`"),
     "no cell in a stack": (lambda: StackedRNNCells([GRUCell(2), 3]), ValueError, r"cells\[1\] should have a `call`"),
-    "a mask for cuDNN": (lambda: CuDNNLSTM(3, name="q")(Masking()(Input(x3))), ValueError, "q: masking is not supported"),
+    "a mask for cuDNN": (
+        lambda: CuDNNLSTM(3, name="q")(Masking()(Input(x3))),
+        ValueError,
+        "q: masking is not supported",
+    ),
     "stacked convolutions": (lambda: ConvRNN2D([ConvLSTM2DCell(2, 3)]), TypeError, "cannot be stacked"),
     "strides and dilation": (
         lambda: ConvLSTM2D(2, 3, strides=2, dilation_rate=2),

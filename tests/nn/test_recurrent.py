@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from kjax.nn import conv, recurrent, recurrent_cells
+from kjax.nn import recurrent, recurrent_cells
 from kjax.nn.conv_recurrent import ConvLSTM2D, SameConv
 from kjax.nn.recurrence import recurrence
 from kjax.nn.recurrent_products import MatMul
@@ -121,7 +121,7 @@ def loss_of(net, x, mask, **masks):
         y, states = net.apply(variables, x, initial_state=initial, mask=mask, **masks)
         return sum(jnp.sum(jnp.sin(v) * (i + 1.0)) for i, v in enumerate((y, *states)))
 
-    return lambda variables, initial: jax.grad(loss, argnums=(0, 1, 2))(variables, x, initial)
+    return jax.jit(lambda variables, initial: jax.grad(loss, argnums=(0, 1, 2))(variables, x, initial))
 
 
 def same(a, b, rtol=2e-5):
@@ -161,17 +161,12 @@ def test_dropout_masks_multiply_inputs_and_states(kind, count):
     initial = (0.3 * jnp.ones((BATCH, UNITS)),) * (2 if kind == "LSTM" else 1)
     closed, stepwise = module(kind), module(kind, activation=unnamed("tanh"))
     dropped = {"in_masks": in_masks, "masks": masks}
-    same(
-        loss_of(closed, x, MASK, **dropped)(variables, initial),
-        loss_of(stepwise, x, MASK, **dropped)(variables, initial),
-    )
-
-    # with kernels that keep gates apart, dropping an input is zeroing it for its gate
-    y, _ = closed.apply(variables, x, initial_state=initial, **dropped)
-    params = dict(variables["params"])
-    ones = {"in_masks": jnp.ones_like(in_masks), "masks": masks}
+    got, want = (loss_of(net, x, MASK, **dropped)(variables, initial) for net in (closed, stepwise))
+    same(got, want)
     if count == 1:
-        other, _ = closed.apply({"params": params}, x * in_masks[0][:, None], initial_state=initial, **ones)
+        y, _ = closed.apply(variables, x, initial_state=initial, **dropped)
+        ones = {"in_masks": jnp.ones_like(in_masks), "masks": masks}
+        other, _ = closed.apply(variables, x * in_masks[0][:, None], initial_state=initial, **ones)
         np.testing.assert_allclose(y, other, rtol=1e-5, atol=1e-6)
 
 
@@ -193,7 +188,7 @@ def test_second_order_gradient(kind):
         inner = jax.grad(lambda x: jnp.sum(net.apply(variables, x, mask=MASK)[0] ** 2))
         return jnp.sum(inner(x) ** 2)
 
-    got, other = (jax.grad(functools.partial(penalty, net))(variables) for net in (closed, stepwise))
+    got, other = (jax.jit(jax.grad(functools.partial(penalty, net)))(variables) for net in (closed, stepwise))
     same(got, other, 1e-4)
     step = 1e-2
     direction = jax.tree.map(lambda v: jnp.cos(jnp.arange(v.size, dtype=v.dtype)).reshape(v.shape), variables)
@@ -210,17 +205,14 @@ def test_any_function_is_an_activation_also_one_that_mixes_units():
         module("LSTM", activation="softmax").apply(variables, x)
 
 
-@pytest.mark.parametrize(
-    "gates, net, like", [(4, recurrent.CuDNNLSTM, "LSTM"), (3, recurrent.CuDNNGRU, "GRU reset after")]
-)
-def test_cudnn_layout(gates, net, like):
-    plain = weights(like)["params"]
+@pytest.mark.parametrize("net, like", [(recurrent.CuDNNLSTM, "LSTM"), (recurrent.CuDNNGRU, "GRU reset after")])
+def test_cudnn_layout(net, like):
+    plain, gates = weights(like)["params"], GATES[like]
+    bias = plain["bias"]
     turned = {
         "kernel": jnp.concatenate([g.T.reshape(g.shape) for g in jnp.split(plain["kernel"], gates, -1)], -1),
         "recurrent_kernel": jnp.concatenate([g.T for g in jnp.split(plain["recurrent_kernel"], gates, -1)], -1),
-        "bias": jnp.concatenate([plain["bias"] * 0.25, plain["bias"] * 0.75])
-        if gates == 4
-        else plain["bias"].reshape(-1),
+        "bias": jnp.concatenate([bias * 0.25, bias * 0.75]) if gates == 4 else bias.reshape(-1),
     }
     want, _ = module(like, recurrent_activation="sigmoid").apply({"params": plain}, series())
     got, _ = net(UNITS).apply({"params": turned}, series())
@@ -244,23 +236,20 @@ def test_convlstm_gradient_masks_and_states(data_format):
     same(loss_of(net, x, mask)(variables, initial), loss_of(stepwise, x, mask)(variables, initial), 1e-4)
 
 
+def transposes(product, params, x, dz):
+    _, pull = jax.vjp(lambda x: product(x, params), x)
+    np.testing.assert_allclose(product.back(dz, product.transposed(params)), pull(dz)[0], rtol=1e-4, atol=1e-4)
+
+
 def test_products_and_their_way_back_are_transposes():
     rng = np.random.default_rng(0)
-    x, dz = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((3, 4), (3, 8)))
-    masks = jnp.asarray(rng.integers(0, 2, (2, 3, 4)), jnp.float32)
-    for given in (None, masks[:1], masks):
-        params = {"kernel": jnp.asarray(rng.normal(size=(4, 8)), jnp.float32), "bias": None, "masks": given}
-        product = MatMul()
-        _, pull = jax.vjp(lambda x, p=params: product(x, p), x)
-        np.testing.assert_allclose(product.back(dz, product.transposed(params)), pull(dz)[0], rtol=1e-5, atol=1e-5)
-    x, dz = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((2, 5, 4, 3), (2, 5, 4, 8)))
-    masks = jnp.asarray(rng.integers(0, 2, (4, 2, 5, 4, 3)), jnp.float32)
-    for given in (None, masks):
-        params = {"kernel": jnp.asarray(rng.normal(size=(3, 2, 3, 8)), jnp.float32), "bias": None, "masks": given}
-        product = SameConv()
-        _, pull = jax.vjp(lambda x, p=params: product(x, p), x)
-        np.testing.assert_allclose(product.back(dz, product.transposed(params)), pull(dz)[0], rtol=1e-4, atol=1e-4)
-    assert conv.Geometry  # the geometry is the convolution room's
+    random = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)
+    for masks in (None, random(1, 3, 4), random(2, 3, 4)):
+        params = {"kernel": random(4, 8), "bias": None, "masks": masks}
+        transposes(MatMul(), params, random(3, 4), random(3, 8))
+    for masks in (None, random(4, 2, 5, 4, 3)):
+        params = {"kernel": random(3, 2, 3, 8), "bias": None, "masks": masks}
+        transposes(SameConv(), params, random(2, 5, 4, 3), random(2, 5, 4, 8))
 
 
 @kinds
@@ -271,9 +260,8 @@ def test_lowers_for_accelerators(kind):
         run = lambda v: jnp.sum(net.apply(v, x, mask=mask, training=True, rngs={"dropout": key})[0])
         return jax.grad(run)(variables)
 
-    exported = jax.export.export(jax.jit(gradient), platforms=["tpu", "cuda"])(
-        variables, series(), MASK, jax.random.key(0)
-    )
+    export = jax.export.export(jax.jit(gradient), platforms=["tpu", "cuda"])
+    exported = export(variables, series(), MASK, jax.random.key(0))
     assert set(exported.platforms) == {"tpu", "cuda"}
 
 

@@ -1,0 +1,99 @@
+"""Intake: what users pass as data, checked against the model and made ready to feed."""
+from __future__ import annotations
+
+import numpy as np
+
+from kjax import losses
+from kjax.engine import data as data_room
+from kjax.engine.base_layer import to_list, unlist
+from kjax.engine.feeds import Feed
+from kjax.engine.input_layer import Input, InputLayer
+from kjax.engine.network import Network
+from kjax.engine.objectives import loss_name
+
+__all__ = ["Intake"]
+
+
+class Intake:
+    """Mixin of Model: standardizing inputs, targets and weights; building models that waited for their first data."""
+
+    def _standardize_x(self, x):
+        if not self.built:
+            self._build_from(x)
+        return data_room.standardize(
+            x,
+            self._feed_input_names,
+            [t.shape for t in self._feed_inputs],
+            [t.dtype for t in self._feed_inputs],
+            "input",
+        )
+
+    def _build_from(self, x):
+        """Builds a model that waited for its first data."""
+        arrays = [np.asarray(a) if not hasattr(a, "shape") else a for a in (x.values() if isinstance(x, dict) else to_list(x))]
+        shapes = [(None, *(a.shape[1:] if len(a.shape) > 1 else (1,))) for a in arrays]
+        dtypes = [str(a.dtype) if np.dtype(a.dtype).kind in "iub" else None for a in arrays]
+        if hasattr(self, "add"):
+            self.build(unlist(shapes))
+        else:
+            self._build_subclassed(shapes, dtypes)
+        pending = getattr(self, "_pending_compile", None)
+        if pending is not None:
+            self._compile_built(*pending)
+
+    def _build_subclassed(self, shapes, dtypes=None):
+        """Runs a subclass's `call` on placeholders and makes the graph of what it did."""
+        if type(self).call is Network.call:
+            raise NotImplementedError(f"Model {self.name}: a subclass of Model defines `call(inputs)`.")
+        dtypes = dtypes or [None] * len(shapes)
+        inputs = [Input(batch_shape=s, dtype=d) for s, d in zip(shapes, dtypes, strict=True)]
+        tracked, optimizer = list(self._tracked_layers), self.optimizer
+        outputs = self.call(unlist(inputs))
+        self._init_graph_network(inputs, outputs, self.name)
+        self._subclassed, self.optimizer = True, optimizer
+        known = {id(layer) for layer in tracked}
+        self._layers = [*tracked, *[y for y in self._layers if id(y) not in known and not isinstance(y, InputLayer)]]
+
+    def _standardize_y(self, y):
+        fed = [o for o in self._objectives if o.feed]
+        names = [o.name for o in fed]
+        shapes = [o.target.shape if self._has_known_targets(o) else None for o in fed]
+        targets = data_room.standardize(y, names, None, [o.target.dtype for o in fed], "target")
+        outputs, checked = dict(zip(self.output_names, self.outputs, strict=True)), []
+        for target, o, shape in zip(targets, fed, shapes, strict=True):
+            target = data_room.with_class_axis(target, loss_name(o.loss), tuple(outputs[o.name].shape))
+            checked.append(target)
+            data_room.check_target(target, loss_name(o.loss), o.name, tuple(outputs[o.name].shape))
+            if shape is not None:
+                data_room.check_shape(target, o.name, shape, "target")
+        return checked
+
+    @staticmethod
+    def _has_known_targets(objective):
+        """Targets are as wide as the output, except for a user's own loss, which may take anything."""
+        return getattr(losses, loss_name(objective.loss), None) is not None
+
+    def _standardize_user_data(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None) -> Feed:
+        """Everything a training or test step is fed with, checked."""
+        xs = self._standardize_x(x)
+        ys = self._standardize_y(y)
+        names = [o.name for o in self._objectives]
+        targets = iter(ys)
+        per_objective = [next(targets) if o.feed else xs[0] for o in self._objectives]
+        weights = data_room.sample_weights(sample_weight, class_weight, per_objective, names, self.sample_weight_modes)
+        size = data_room.check_lengths(xs, ys, weights)
+        self._check_stateful_size(size, batch_size)
+        return Feed([*xs, *ys], weights, size)
+
+    def _check_stateful_size(self, size, batch_size):
+        if self.stateful and batch_size and size > batch_size and size % batch_size:
+            raise ValueError(
+                "In a stateful network, you should only pass inputs with a number of samples that can be divided by the "
+                f"batch size. Found: {size} samples and batch size {batch_size}."
+            )
+        fixed = next((t.shape[0] for t in self.inputs if t.shape[0] is not None), None)
+        if fixed is not None and batch_size and min(size, batch_size) != fixed and (size % fixed or batch_size != fixed):
+            raise ValueError(
+                f"Model {self.name} was built for batches of exactly {fixed} samples (batch_input_shape); got {size} samples "
+                f"in batches of {batch_size}."
+            )
