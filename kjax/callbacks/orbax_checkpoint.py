@@ -22,16 +22,16 @@ class OrbaxCheckpoint(Callback):
         checkpoint = OrbaxCheckpoint('run')
         model.fit(x, y, epochs=100, callbacks=[checkpoint], initial_epoch=checkpoint.initial_epoch)
 
-    Run again after a kill, the program continues after the last finished epoch; on the CPU with the same numbers as if it
-    had run through. One checkpoint holds weights, batch statistics, RNN states, the optimizer's state and rates, NumPy's and
-    Python's random generators and the model's key (the order of the data and dropout follow from them), the history and the
-    state of the other callbacks. Give it as the first of the callbacks: an epoch's state is taken before the others begin the
-    next one.
+    Run again after a kill, the program continues after the last finished epoch; on the CPU with the same numbers as if
+    it had run through. One checkpoint holds weights, batch statistics, RNN states, the optimizer's state and rates,
+    NumPy's and Python's random generators and the model's key (the order of the data and dropout follow from them), the
+    history and the state of the other callbacks. Give it as the first of the callbacks: an epoch's state is taken
+    before the others begin the next one.
 
     Args:
         directory: folder of the run; made when it is not there.
         every: int >= 1, epochs between checkpoints; the last epoch of a run is always saved.
-        keep_last: int >= 1, how many of the newest checkpoints stay; default 2, so that one stays when the newest is damaged.
+        keep_last: int >= 1, how many of the newest checkpoints stay; default 2, should one be damaged.
         monitor: name of a figure in the logs; the best checkpoints by it stay too.
         mode: 'min', 'max' or 'auto' (max for names with 'acc').
         keep_best: int, how many of the best stay with `monitor`; default 1.
@@ -47,7 +47,9 @@ class OrbaxCheckpoint(Callback):
 
     uses_batches = False
 
-    def __init__(self, directory, every=1, keep_last=2, monitor=None, mode='auto', keep_best=1, track=(), asynchronous=True):
+    def __init__(
+        self, directory, every=1, keep_last=2, monitor=None, mode='auto', keep_best=1, track=(), asynchronous=True
+    ):
         super().__init__()
         for name, value, least in (('every', every, 1), ('keep_last', keep_last, 1), ('keep_best', keep_best, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -84,7 +86,8 @@ class OrbaxCheckpoint(Callback):
                 break
             except (ModelFileError, OSError) as error:
                 warnings.warn(
-                    f'OrbaxCheckpoint: checkpoint step_{step} is damaged and left out: {error} Continuing from the one before.',
+                    f'OrbaxCheckpoint: checkpoint step_{step} is damaged and left out: {error} Continuing from '
+                    f'the one before.',
                     UserWarning,
                     stacklevel=3,
                 )
@@ -127,7 +130,8 @@ class OrbaxCheckpoint(Callback):
         expected = int(training['epoch']) + 1
         if epoch != expected:
             raise ValueError(
-                f'OrbaxCheckpoint: {self.store.directory} continues with epoch {expected}, but fit started with {epoch}. '
+                f'OrbaxCheckpoint: {self.store.directory} continues with epoch {expected}, but fit started with '
+                f'{epoch}. '
                 'Pass initial_epoch=checkpoint.initial_epoch, or take an empty folder to start anew.'
             )
         for name, callback in self._others().items():
@@ -166,7 +170,11 @@ class OrbaxCheckpoint(Callback):
     def _score(self, epoch, logs):
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(f'OrbaxCheckpoint: {self.monitor!r} is not among the figures {sorted(logs)}.', RuntimeWarning, stacklevel=3)
+            warnings.warn(
+                f'OrbaxCheckpoint: {self.monitor!r} is not among the figures {sorted(logs)}.',
+                RuntimeWarning,
+                stacklevel=3,
+            )
             return
         value = float(value)
         self.scores[epoch + 1] = value if math.isfinite(value) else (-math.inf if self.larger_is_better else math.inf)
@@ -207,7 +215,9 @@ class OrbaxCheckpoint(Callback):
         """The numbers of the checkpoints that stay once this one is written."""
         there = sorted({*self.store.steps(), step})
         kept = set(there[-self.keep_last :])
-        ranked = sorted((s for s in there if s in self.scores), key=lambda s: self.scores[s], reverse=self.larger_is_better)
+        ranked = sorted(
+            (s for s in there if s in self.scores), key=lambda s: self.scores[s], reverse=self.larger_is_better
+        )
         return kept | set(ranked[: self.keep_best])
 
     def _finish(self):

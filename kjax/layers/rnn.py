@@ -122,6 +122,10 @@ class StackedRNNCells(Layer):
             new.append(list(own))
         return inputs, self.join_states(new)
 
+    def get_losses_for(self, inputs=None):
+        inner = [x for cell in self.cells if isinstance(cell, Layer) for x in cell.get_losses_for(inputs)]
+        return unique([*inner, *super().get_losses_for(inputs)])
+
     def get_weights(self):
         return [w for cell in self.cells if isinstance(cell, Layer) for w in cell.get_weights()]
 

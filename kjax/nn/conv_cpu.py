@@ -186,13 +186,15 @@ def _correlate(x, g, strides, dilation, pads, kernel):
     turned = (n + 1, *range(n + 1))  # channels, batch, spatial axes
     layout = lax.ConvDimensionNumbers(turned, turned, (n, n + 1, *range(n)))
     step = max(_BLOCK, -(-x.shape[0] // _MOST_BLOCKS))
-    blocks = [
-        lax.conv_general_dilated(
-            x[b : b + step], g[b : b + step], dilation, pads, rhs_dilation=strides, dimension_numbers=layout
-        )
-        for b in range(0, x.shape[0], step)
-    ]
-    return sum(blocks[1:], blocks[0])
+    total = None
+    for b in range(0, x.shape[0], step):
+        part = x[b : b + step], g[b : b + step]
+        if total is not None:
+            # One block after the other: then all use the same memory for their turned copies.
+            *part, total = lax.optimization_barrier((*part, total))
+        w = lax.conv_general_dilated(*part, dilation, pads, rhs_dilation=strides, dimension_numbers=layout)
+        total = w if total is None else total + w
+    return total
 
 
 # ---------------------------------------------------------------- depthwise

@@ -57,33 +57,53 @@ def _max_pool(x, window, strides, pads):
 
 
 def _max_pool_forward(x, window, strides, pads):
-    y = _max_pool(x, window, strides, pads)
-    return y, (x, y)
+    y, first = lax.platform_dependent(
+        x,
+        cpu=lambda x: _max_and_tap(x, window, strides, pads),
+        default=lambda x: _max_and_nothing(x, window, strides, pads),
+    )
+    return y, (x, first)
+
+
+def _max_and_tap(x, window, strides, pads):
+    """The maximum of each window and the number of the first tap that has it."""
+    y, first = None, None
+    for i, v in enumerate(_taps(x, window, strides, pads)):
+        if y is None:
+            y, first = v, jnp.zeros(v.shape, _tap_type(window))
+        else:
+            first = jnp.where(v > y, jnp.asarray(i, first.dtype), first)
+            y = jnp.maximum(y, v)
+    return y, first
+
+
+def _max_and_nothing(x, window, strides, pads):
+    y = _reduce_max(x, window, strides, pads)
+    return y, jnp.zeros(y.shape, _tap_type(window))
+
+
+def _tap_type(window):
+    return jnp.int8 if math.prod(window) < 128 else jnp.int32
 
 
 def _max_pool_backward(window, strides, pads, kept, ct):
-    x, y = kept
+    # Each platform looks at one of the two things kept, so the other is not kept there.
     return (
         lax.platform_dependent(
-            x,
-            y,
+            *kept,
             ct,
-            cpu=lambda x, y, ct: _to_first_maximum(x, y, ct, window, strides, pads),
-            default=lambda x, y, ct: jax.vjp(lambda x: _reduce_max(x, window, strides, pads), x)[1](ct)[0],
+            cpu=lambda x, first, ct: _to_tap(first, ct, window, strides, pads, x.shape[1:-1]),
+            default=lambda x, first, ct: jax.vjp(lambda x: _reduce_max(x, window, strides, pads), x)[1](ct)[0],
         ),
     )
 
 
-def _to_first_maximum(x, y, ct, window, strides, pads):
-    """Each window's cotangent, placed at its first maximum."""
-    size = [m + sum(p) for m, p in zip(x.shape[1:-1], pads, strict=True)]
-    parts, free = [], None
-    for v in _taps(x, window, strides, pads):
-        here = v == y if free is None else (v == y) & free
-        free = ~here if free is None else free & ~here
-        parts.append(jnp.where(here, ct, jnp.zeros((), ct.dtype)))
-    full = _place(parts, window, strides, size)
-    index = tuple(slice(lo, lo + m) for (lo, _), m in zip(pads, x.shape[1:-1], strict=True))
+def _to_tap(first, ct, window, strides, pads, size):
+    """Each window's cotangent, placed at tap number `first`."""
+    zero = jnp.zeros((), ct.dtype)
+    parts = [jnp.where(first == i, ct, zero) for i in range(math.prod(window))]
+    full = _place(parts, window, strides, [m + sum(p) for m, p in zip(size, pads, strict=True)])
+    index = tuple(slice(lo, lo + m) for (lo, _), m in zip(pads, size, strict=True))
     return full[(slice(None), *index)]
 
 

@@ -1,4 +1,5 @@
 """Models and weights in files: HDF5 of every Keras, JSON, YAML."""
+
 from __future__ import annotations
 
 from kjax.saving.build import model_from_config, model_from_json, model_from_yaml

@@ -1,4 +1,5 @@
 """JSON and YAML that come from outside, with bounds on everything."""
+
 from __future__ import annotations
 
 import json

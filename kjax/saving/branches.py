@@ -1,4 +1,5 @@
 """Keras 1's models of several branches as functional ones: `Graph`, and a Sequential that starts with a `Merge`."""
+
 from __future__ import annotations
 
 __all__ = ["functional_from_graph", "functional_from_merge", "merge_layer"]
@@ -7,7 +8,7 @@ _MERGES = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", 
 
 
 def merge_layer(config, notes) -> dict:
-    """A Merge layer that is called on tensors: as the layer of its mode, or as the legacy class for dot, cos and functions."""
+    """A Merge layer that is called on tensors: the layer of its mode, or the legacy class (dot, cos, functions)."""
     mode, name = config.get("mode", "sum"), config.get("name")
     if config.get("mode_type", "raw") == "raw" and mode in _MERGES:
         notes(f"Merge in mode {mode!r} is read as {_MERGES[mode]}")
@@ -36,13 +37,19 @@ class _Functional:
             self.reader.fail(f"two layers are called {name[:80]!r}.")
         self.taken[name] = data
         inner = data["class_name"] in ("Model", "Sequential")
-        self.layers.append({**data, "name": name, "inbound_nodes": [[[s, n, 0, {}] for s, n in sources]] if sources else []})
+        self.layers.append(
+            {**data, "name": name, "inbound_nodes": [[[s, n, 0, {}] for s, n in sources]] if sources else []}
+        )
         return name, 1 if inner else 0
 
     def input(self, name, shape, dtype):
         self.inputs.append([name, 0, 0])
         return self.add(
-            {"class_name": "InputLayer", "config": {"name": name, "batch_input_shape": shape, "dtype": dtype, "sparse": False}}, []
+            {
+                "class_name": "InputLayer",
+                "config": {"name": name, "batch_input_shape": shape, "dtype": dtype, "sparse": False},
+            },
+            [],
         )
 
     def config(self, outputs) -> dict:
@@ -132,7 +139,9 @@ def _graph_source(data, places, graph):
     names = [data["input"]] if data.get("input") else data.get("inputs") or []
     for name in names:
         if name not in places:
-            graph.reader.fail(f"node {data['name'][:80]!r} takes its input from {str(name)[:80]!r}, which comes later or never.")
+            graph.reader.fail(
+                f"node {data['name'][:80]!r} takes its input from {str(name)[:80]!r}, which comes later or never."
+            )
     if len(names) == 1:
         return places[names[0]]
     if not names:

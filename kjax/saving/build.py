@@ -1,4 +1,5 @@
 """From a config to a model, within bounds."""
+
 from __future__ import annotations
 
 from kjax.engine.registry import deserialize_layer, layer_classes
@@ -17,7 +18,9 @@ __all__ = ["build_from_file", "check_size", "model_class", "model_from_config", 
 
 # what building a config with missing or absurd entries ends in, besides the layers' own ValueError and TypeError
 _BROKEN = (LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, AssertionError)
-_KEYS_OF_KERAS1 = frozenset(("nb_filter", "border_mode", "dim_ordering", "inner_activation", "input_dtype", "consume_less"))
+_KEYS_OF_KERAS1 = frozenset(
+    ("nb_filter", "border_mode", "dim_ordering", "inner_activation", "input_dtype", "consume_less")
+)
 _KEYS_OF_TF = frozenset(("registered_name", "time_major", "groups", "ragged"))
 
 
@@ -36,7 +39,9 @@ def build_from_file(config, producer, custom_objects, notes, names=(), image_dim
         (model, list of Placeholders).
     """
     if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
-        raise ValueError(f"{notes.where}: a dict with 'class_name' and 'config' was required; got {str(config)[:200]!r}.")
+        raise ValueError(
+            f"{notes.where}: a dict with 'class_name' and 'config' was required; got {str(config)[:200]!r}."
+        )
     custom = {**get_custom_objects(), **(custom_objects or {})}
     for name in custom:
         if name in layer_classes:
@@ -79,7 +84,9 @@ def check_size(model, max_bytes, where):
         return
     needed = sum(_bytes(w) for w in model._weights_by_layer())
     if needed > max_bytes:
-        raise UnsafeModelError(where, f"its weights need {needed} bytes; the limit is {max_bytes}. Pass max_bytes= to raise it.")
+        raise UnsafeModelError(
+            where, f"its weights need {needed} bytes; the limit is {max_bytes}. Pass max_bytes= to raise it."
+        )
 
 
 def _bytes(w):
@@ -100,7 +107,8 @@ def model_from_config(config, custom_objects=None):
     """
     if isinstance(config, list):
         raise TypeError(
-            "`model_from_config` expects a dictionary, not a list. Maybe you meant to use `Sequential.from_config(config)`?"
+            "`model_from_config` expects a dictionary, not a list. Maybe you meant to use "
+            "`Sequential.from_config(config)`?"
         )
     if not isinstance(config, dict):
         raise TypeError(f"`model_from_config` expects a dictionary; got {type(config).__name__}.")

@@ -1,4 +1,5 @@
 """The state of callbacks as plain data and arrays."""
+
 from __future__ import annotations
 
 import math
@@ -20,7 +21,12 @@ def _plain(value) -> bool:
 
 
 def _is_arrays(value) -> bool:
-    return isinstance(value, np.ndarray) or isinstance(value, list) and bool(value) and all(isinstance(v, np.ndarray) for v in value)
+    return (
+        isinstance(value, np.ndarray)
+        or isinstance(value, list)
+        and bool(value)
+        and all(isinstance(v, np.ndarray) for v in value)
+    )
 
 
 def _packed(value):

@@ -1,4 +1,5 @@
 """A folder of training checkpoints: each appears whole or not at all, is checked before use, and old ones go."""
+
 from __future__ import annotations
 
 import contextlib
@@ -65,7 +66,11 @@ class CheckpointStore:
                 checkpointer.wait_until_finished()
             _write_json(os.path.join(temporary, "training.json"), training)
             files = _files(temporary)
-            manifest = {"version": VERSION, "step": int(step), "files": {name: _digest(temporary, name) for name in files}}
+            manifest = {
+                "version": VERSION,
+                "step": int(step),
+                "files": {name: _digest(temporary, name) for name in files},
+            }
             for name in files:
                 _sync(os.path.join(temporary, name))
             _write_json(os.path.join(temporary, "manifest.json"), manifest)
@@ -112,7 +117,11 @@ class CheckpointStore:
         """
         path = self.path(step)
         manifest = _read_json(path, "manifest.json")
-        if not isinstance(manifest, dict) or manifest.get("version") != VERSION or not isinstance(manifest.get("files"), dict):
+        if (
+            not isinstance(manifest, dict)
+            or manifest.get("version") != VERSION
+            or not isinstance(manifest.get("files"), dict)
+        ):
             raise CorruptFileError(path, f"no manifest of version {VERSION}.")
         files = set(_files(path)) - {"manifest.json"}
         listed = set(manifest["files"])

@@ -1,4 +1,5 @@
 """`python -m kjax inspect FILE` and `python -m kjax convert OLD NEW`."""
+
 from __future__ import annotations
 
 import argparse
@@ -59,25 +60,39 @@ def _fail(options, text):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m kjax", description="Look into and convert model files of Keras 1.0 to 2.15.")
+    parser = argparse.ArgumentParser(
+        prog="python -m kjax", description="Look into and convert model files of Keras 1.0 to 2.15."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    inspect = commands.add_parser("inspect", help="show what a saved model holds", description="Show what a saved model holds.")
+    inspect = commands.add_parser(
+        "inspect", help="show what a saved model holds", description="Show what a saved model holds."
+    )
     inspect.add_argument("file")
-    inspect.add_argument("--quick", action="store_true", help="only read the file; do not try to build and load the model")
+    inspect.add_argument(
+        "--quick", action="store_true", help="only read the file; do not try to build and load the model"
+    )
     inspect.set_defaults(run=_inspect)
     convert = commands.add_parser(
-        "convert", help="write a saved model in another format", description="Write a saved model in today's HDF5 layout, or as Flax variables."
+        "convert",
+        help="write a saved model in another format",
+        description="Write a saved model in today's HDF5 layout, or as Flax variables.",
     )
     convert.add_argument("old")
-    convert.add_argument("new", help="a file name ending in .h5 or .hdf5, or a folder for an Orbax checkpoint of Flax variables")
+    convert.add_argument(
+        "new", help="a file name ending in .h5 or .hdf5, or a folder for an Orbax checkpoint of Flax variables"
+    )
     convert.add_argument("--to", choices=("h5", "orbax"), help="the format, where the name does not tell")
-    convert.add_argument("--architecture", metavar="FILE", help="JSON or YAML of the model, for files that hold weights only")
+    convert.add_argument(
+        "--architecture", metavar="FILE", help="JSON or YAML of the model, for files that hold weights only"
+    )
     convert.add_argument("--force", action="store_true", help="replace NEW without asking")
     convert.add_argument("--no-optimizer", action="store_true", help="leave the training state out")
     convert.set_defaults(run=_convert)
     for command in (inspect, convert):
         command.add_argument("--json", action="store_true", help="one JSON object on standard output, for programs")
-        command.add_argument("--producer", metavar="VERSION", help="e.g. 1.2.2-theano, for files that do not say who wrote them")
+        command.add_argument(
+            "--producer", metavar="VERSION", help="e.g. 1.2.2-theano, for files that do not say who wrote them"
+        )
         command.add_argument("--image-dim-ordering", choices=("th", "tf"), help="of Keras 1 files that do not say it")
     return parser
 
@@ -98,7 +113,9 @@ def _inspect(options) -> int:
 
 def _print(d):
     model = d["model"]
-    what = f"{model['class']} {model['name'] or ''}".strip() if model else "weights only: loading needs the architecture"
+    what = (
+        f"{model['class']} {model['name'] or ''}".strip() if model else "weights only: loading needs the architecture"
+    )
     print(d["file"])
     _line("written by", d["producer"])
     _line("holds", what)
@@ -106,12 +123,23 @@ def _print(d):
     _line("parameters", f"{d['parameters']:,} in {d['arrays']} arrays; file of {d['bytes']:,} bytes")
     if d["training"]:
         training = d["training"]
-        _line("training", f"{training['optimizer']} with {d['optimizer_arrays']} arrays of state; loss {_short(training['loss'])}; metrics {_short(training['metrics'])}")
+        _line(
+            "training",
+            f"{training['optimizer']} with {d['optimizer_arrays']} arrays of state; loss "
+            f"{_short(training['loss'])}; metrics {_short(training['metrics'])}",
+        )
     if d["unknown_classes"]:
         _line("your own", f"{', '.join(d['unknown_classes'])}: pass by custom_objects")
     loading = d.get("loading")
     if loading:
-        _line("loads", "yes, compiled" if loading["compiled"] else "yes, not compiled" if loading["loads"] else f"no: {loading['error']}")
+        _line(
+            "loads",
+            "yes, compiled"
+            if loading["compiled"]
+            else "yes, not compiled"
+            if loading["loads"]
+            else f"no: {loading['error']}",
+        )
         for line in loading["conversions"]:
             _line("converts", line)
         for line in loading["warnings"]:
@@ -119,7 +147,9 @@ def _print(d):
     print()
     width = max([len(x["name"]) for x in d["layers"]], default=0)
     for layer in d["layers"]:
-        arrays = ", ".join(f"{w['name'].rpartition('/')[2]} {'x'.join(map(str, w['shape'])) or 'scalar'}" for w in layer["weights"])
+        arrays = ", ".join(
+            f"{w['name'].rpartition('/')[2]} {'x'.join(map(str, w['shape'])) or 'scalar'}" for w in layer["weights"]
+        )
         print(f"  {layer['name']:{min(width, 40)}}  {layer['class'] or '':22}  {arrays}"[:200].rstrip())
 
 
@@ -185,5 +215,7 @@ def _load(options) -> tuple:
         text = f.read()
     with Collected() as lines:
         model = (model_from_json if text.lstrip().startswith("{") else model_from_yaml)(text)
-        load_weights(model, options.old, producer=options.producer, image_dim_ordering=options.image_dim_ordering, isolate=True)
+        load_weights(
+            model, options.old, producer=options.producer, image_dim_ordering=options.image_dim_ordering, isolate=True
+        )
     return model, {"conversions": [line for line in lines if not line.startswith("written by ")], "warnings": []}

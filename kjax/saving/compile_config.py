@@ -1,4 +1,5 @@
 """The training configuration in a file, as arguments of `compile`."""
+
 from __future__ import annotations
 
 from kjax import losses, metrics, optimizers
@@ -53,11 +54,13 @@ def _optimizer(described, producer, custom):
         name, config = _from_tf(name, config)
     if isinstance(config.get("learning_rate", config.get("lr")), dict):
         raise ValueError(f"optimizer {name}: its learning rate is a schedule, which is not supported.")
-    return optimizers.deserialize({"class_name": name, "config": config}, {"TfNadam": TfNadam, "TfRMSprop": TfRMSprop, **custom})
+    return optimizers.deserialize(
+        {"class_name": name, "config": config}, {"TfNadam": TfNadam, "TfRMSprop": TfRMSprop, **custom}
+    )
 
 
 def _from_tf(name, config):
-    """Class and arguments of TensorFlow's optimizer as ours; what Keras 2.2.4 does not have is dropped at its neutral value."""
+    """Class and arguments of TensorFlow's optimizer as ours; what 2.2.4 lacks is dropped at its neutral value."""
     new_style = config.get("is_legacy_optimizer") is False
     for key, neutral in _TF_ARGUMENTS.items():
         if key in config:

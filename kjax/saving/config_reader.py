@@ -1,4 +1,5 @@
 """The walk through a model config that every producer's reader shares."""
+
 from __future__ import annotations
 
 from kjax.saving.branches import functional_from_graph, functional_from_merge
@@ -33,7 +34,9 @@ class ConfigReader:
         result = self.layer(config, self.names)
         cost = calls_of(result)
         if cost > MAX_CALLS:
-            raise UnsafeModelError(self.notes.where, f"building it takes {cost} layer calls; at most {MAX_CALLS} are made.")
+            raise UnsafeModelError(
+                self.notes.where, f"building it takes {cost} layer calls; at most {MAX_CALLS} are made."
+            )
         return result
 
     # ------------------------------------------------------------ what a subclass defines
@@ -87,7 +90,10 @@ class ConfigReader:
 
     def _check_name(self, name):
         if name is not None and (not isinstance(name, str) or not name or len(name) > MAX_NAME or "\0" in name):
-            self.fail(f"the layer name {str(name)[:80]!r} is not valid: a text without NUL, at most {MAX_NAME} characters long, was required.")
+            self.fail(
+                f"the layer name {str(name)[:80]!r} is not valid: a text without NUL, at most {MAX_NAME} "
+                f"characters long, was required."
+            )
 
     def class_name(self, name) -> str:
         """The class name without a package in front of it."""
@@ -156,12 +162,16 @@ class ConfigReader:
             and (len(source) == 3 or isinstance(source[3], dict))
         )
         if not valid:
-            self.fail(f"layer {name[:80]!r}: an input must be [layer, call, output, arguments]; got {str(source)[:100]!r}.")
+            self.fail(
+                f"layer {name[:80]!r}: an input must be [layer, call, output, arguments]; got {str(source)[:100]!r}."
+            )
         return list(source)
 
 
 def _is_merge_of_models(data) -> bool:
-    return isinstance(data, dict) and data.get("class_name") == "Merge" and bool((data.get("config") or {}).get("layers"))
+    return (
+        isinstance(data, dict) and data.get("class_name") == "Merge" and bool((data.get("config") or {}).get("layers"))
+    )
 
 
 def _coordinates(value, reader):

@@ -1,4 +1,5 @@
 """The arrays of one layer, from the way their producer kept them to today's."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,11 +11,27 @@ __all__ = ["Conversion", "convert_leaf"]
 
 # classes whose kernels slide over space; Theano turned them round where TensorFlow does not
 _CONVOLVED = frozenset(
-    "Conv1D Conv2D Conv3D Conv2DTranspose Conv3DTranspose ConvLSTM2D ConvLSTM2DCell SeparableConv1D SeparableConv2D DepthwiseConv2D".split()
+    "Conv1D Conv2D Conv3D Conv2DTranspose Conv3DTranspose ConvLSTM2D ConvLSTM2DCell SeparableConv1D "
+    "SeparableConv2D DepthwiseConv2D".split()
 )
 _SLIDING = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
-_GATES = {"LSTM": "ifco", "LSTMCell": "ifco", "ConvLSTM2D": "ifco", "ConvLSTM2DCell": "ifco", "GRU": "zrh", "GRUCell": "zrh"}
-_KERAS1_NAMES = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "running_mean": "moving_mean", "running_std": "moving_variance", "alphas": "alpha", "betas": "beta"}
+_GATES = {
+    "LSTM": "ifco",
+    "LSTMCell": "ifco",
+    "ConvLSTM2D": "ifco",
+    "ConvLSTM2DCell": "ifco",
+    "GRU": "zrh",
+    "GRUCell": "zrh",
+}
+_KERAS1_NAMES = {
+    "W": "kernel",
+    "b": "bias",
+    "U": "recurrent_kernel",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+    "alphas": "alpha",
+    "betas": "beta",
+}
 # channels-first kernels (out, in, *space) -> (*space, in, out)
 _TO_LAST = {4: (2, 3, 1, 0), 5: (2, 3, 4, 1, 0)}
 
@@ -119,7 +136,8 @@ def _is_channels_first(leaf, name, array, transposed, conversion) -> bool:
     if np.array_equal(array, transposed):
         return False
     raise ValueError(
-        f"{conversion.notes.where}: the kernel {array.shape} of layer {leaf.title} may be kept channels first or last; the file "
+        f"{conversion.notes.where}: the kernel {array.shape} of layer {leaf.title} may be kept channels first "
+        f"or last; the file "
         "does not tell. Pass image_dim_ordering='th' or 'tf', as in the keras.json of the program that wrote it."
     )
 
@@ -129,7 +147,7 @@ def _swapped(shape, swap):
 
 
 def _keras1_local(leaf, name, array):
-    """A channels-first bias (filters, *space); Keras 2 reads the numbers of (*space, filters) as if they lay that way."""
+    """A channels-first bias (filters, *space); Keras 2 reads its (*space, filters) as if they lay that way."""
     wanted = {w.short_name: tuple(w.shape) for w in leaf.weights}.get(name)
     channels_first = getattr(leaf.layer, "data_format", None) == "channels_first"
     if name == "bias" and channels_first and array.ndim == 3 and wanted == (*array.shape[1:], array.shape[0]):
@@ -143,7 +161,10 @@ def _gates_joined(leaf, gates, shorts, arrays, conversion):
     parts = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
     missing = [f"{p}_{g}" for p in parts for g in gates if f"{p}_{g}" not in stored]
     if missing:
-        raise CorruptFileError(conversion.notes.where, f"layer {leaf.title}: the arrays {missing} are missing; there are {sorted(stored)[:20]}.")
+        raise CorruptFileError(
+            conversion.notes.where,
+            f"layer {leaf.title}: the arrays {missing} are missing; there are {sorted(stored)[:20]}.",
+        )
     conversion.notes(f"layer {leaf.title}: one array per gate is joined in the order {', '.join(gates)}")
     return list(parts.values()), [np.concatenate([stored[f"{p}_{g}"] for g in gates], axis=-1) for p in parts]
 
@@ -176,8 +197,11 @@ def _fitted(weight, array, leaf, conversion):
     shape = tuple(weight.shape)
     if array.shape == shape:
         return array
-    if array.size == int(np.prod(shape, dtype=np.int64)) and (conversion.reshape or weight.short_name == "bias" and array.ndim <= 1):
+    if array.size == int(np.prod(shape, dtype=np.int64)) and (
+        conversion.reshape or weight.short_name == "bias" and array.ndim <= 1
+    ):
         return np.reshape(array, shape)
     raise ValueError(
-        f"layer {leaf.title} ({type(leaf.layer).__name__}): weight {weight.short_name!r} has shape {shape}, the file's array {array.shape}."
+        f"layer {leaf.title} ({type(leaf.layer).__name__}): weight {weight.short_name!r} has shape {shape}, the "
+        f"file's array {array.shape}."
     )

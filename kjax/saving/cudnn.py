@@ -1,4 +1,5 @@
 """LSTM and GRU weights between the plain layout and cuDNN's."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -45,8 +46,10 @@ def convert_recurrent(leaf, shorts, arrays, notes):
     plain_bias = bias.shape == (gates * units,)
     if family in ("GRU", "CuDNNGRU") and plain_bias != (wanted == (gates * units,)):
         raise ValueError(
-            f"layer {leaf.title}: {'GRU(reset_after=False)' if plain_bias else 'GRU(reset_after=True) or CuDNNGRU'} in the file "
-            f"is not compatible with the model's {type(leaf.layer).__name__}, whose bias has shape {wanted}: they compute different "
+            f"layer {leaf.title}: "
+            f"{'GRU(reset_after=False)' if plain_bias else 'GRU(reset_after=True) or CuDNNGRU'} in the file "
+            f"is not compatible with the model's {type(leaf.layer).__name__}, whose bias has shape {wanted}: "
+            f"they compute different "
             f"things. Build the layer with reset_after={not plain_bias}."
         )
     if from_cudnn == to_cudnn:

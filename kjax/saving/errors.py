@@ -1,4 +1,5 @@
 """Errors of reading files that cannot be trusted or are damaged."""
+
 from __future__ import annotations
 
 __all__ = ["CorruptFileError", "ModelFileError", "UnsafeModelError"]

@@ -1,4 +1,5 @@
 """The one door to HDF5: every byte that is read from an HDF5 file passes here."""
+
 from __future__ import annotations
 
 import contextlib
@@ -49,7 +50,8 @@ class Budget:
         self.used += count
         if self.limit is not None and self.used > self.limit:
             raise UnsafeModelError(
-                where, f"{self.used} bytes would have been read; the limit is {self.limit}. Pass max_bytes= to raise it."
+                where,
+                f"{self.used} bytes would have been read; the limit is {self.limit}. Pass max_bytes= to raise it.",
             )
 
 
@@ -89,7 +91,9 @@ class Gate:
     def _walk(self, path):
         steps = [s for s in _text(path).split("/") if s]
         if not steps or len(steps) > MAX_STEPS:
-            raise UnsafeModelError(self.where, f"the path {_text(path)[:80]!r} has {len(steps)} steps; 1 to {MAX_STEPS} are followed.")
+            raise UnsafeModelError(
+                self.where, f"the path {_text(path)[:80]!r} has {len(steps)} steps; 1 to {MAX_STEPS} are followed."
+            )
         found, where = self._group, self.where
         if _text(path).startswith("/"):  # an early version stored '/iterations' at the root
             found, where = found.file["/"], f"{where}:"
@@ -314,7 +318,9 @@ def _open_path(path):
 
 def _path(source) -> str:
     if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(f"a path, bytes, a binary file object or an open h5py group was required; got {type(source).__name__}.")
+        raise TypeError(
+            f"a path, bytes, a binary file object or an open h5py group was required; got {type(source).__name__}."
+        )
     path = os.fspath(source)
     if isinstance(path, bytes):
         path = os.fsdecode(path)

@@ -1,4 +1,5 @@
 """Checks of a model config's graph, in time proportional to its size."""
+
 from __future__ import annotations
 
 __all__ = ["calls_of", "checked_layers"]
@@ -21,7 +22,7 @@ def checked_layers(layers, fail) -> list:
         if data["name"] in by_name:
             fail(f"two layers are called {data['name'][:80]!r}.")
         by_name[data["name"]] = data
-    first = {d["name"]: 1 if d["class_name"] in _MODELS else 0 for d in layers}
+    first = {d["name"]: int(d["class_name"] in _MODELS) for d in layers}
     waiting: dict[tuple, int] = {}
     users: dict[tuple, list] = {}
     done: set[tuple] = set()
@@ -46,8 +47,8 @@ def checked_layers(layers, fail) -> list:
     order = _resolved(waiting, users, fail)
     if len(layers) <= _SMALL:
         return layers
-    place = {name: i for i, (name, _) in reversed(list(enumerate(order)))}
-    return sorted(layers, key=lambda d: place.get(d["name"], -1))
+    rank = {name: i for i, (name, _) in reversed(list(enumerate(order)))}
+    return sorted(layers, key=lambda data: rank.get(data["name"], -1))
 
 
 def _resolved(waiting, users, fail):
@@ -63,7 +64,10 @@ def _resolved(waiting, users, fail):
                 ready.append(user)
     if len(done) != len(waiting):
         stuck = sorted({name for (name, _), count in waiting.items() if count})[:5]
-        fail(f"the inputs of layers {[n[:80] for n in stuck]} refer to one another in a circle, or to calls that are not there.")
+        fail(
+            f"the inputs of layers {[n[:80] for n in stuck]} refer to one another in a circle, or to calls that "
+            f"are not there."
+        )
     return done
 
 

@@ -1,4 +1,5 @@
 """The functions of `keras.engine.saving` that programs call by name."""
+
 from __future__ import annotations
 
 import io
@@ -68,7 +69,9 @@ def load_weights_from_hdf5_group_by_name(f, layers, skip_mismatch=False, reshape
     assign(plan_by_name(layers, stored, where, conversion, skip_mismatch))
 
 
-def preprocess_weights_for_loading(layer, weights, original_keras_version=None, original_backend=None, reshape=False) -> list:
+def preprocess_weights_for_loading(
+    layer, weights, original_keras_version=None, original_backend=None, reshape=False
+) -> list:
     """Arrays as another Keras kept them, as arrays for `layer.set_weights`.
 
     Args:
@@ -82,7 +85,8 @@ def preprocess_weights_for_loading(layer, weights, original_keras_version=None, 
     if len(found) != 1:
         names = [leaf.layer.name for leaf in found]
         raise ValueError(
-            f"preprocess_weights_for_loading: layer {layer.name} must own its weights itself; they belong to {names}. Load such a "
+            f"preprocess_weights_for_loading: layer {layer.name} must own its weights itself; they belong to "
+            f"{names}. Load such a "
             "layer from its HDF5 group, whose names tell the arrays apart."
         )
     version = parse_producer(original_keras_version or "1").version
@@ -115,4 +119,3 @@ def unpickle_model(state):
 def _is_compiled(data) -> bool:
     with open_gate(data) as gate:
         return gate.text("training_config") is not None
-

@@ -1,4 +1,5 @@
 """What a model file holds, without building anything from it."""
+
 from __future__ import annotations
 
 import os
@@ -33,7 +34,7 @@ def describe_file(path, producer=None, seconds=SECONDS) -> dict:
             "holds": "model" if file.config is not None else "weights",
             "model": _model(file.config),
             "layers": _layers(file),
-            "parameters": sum(s.count for s in file.stored),
+            "parameters": sum(s.size for s in file.stored),
             "arrays": sum(len(s.weights) for s in file.stored),
             "training": _training(file.training),
             "optimizer_arrays": 0,
@@ -61,7 +62,8 @@ def _layers(file) -> list:
             "name": s.name,
             "class": classes.get(s.name),
             "weights": [
-                {"name": n, "shape": list(h.shape), "dtype": h.dtype.name} for n, h in zip(s.weights, s.headers, strict=True)
+                {"name": n, "shape": list(h.shape), "dtype": h.dtype.name}
+                for n, h in zip(s.weights, s.headers, strict=True)
             ],
         }
         for s in file.stored
@@ -91,7 +93,11 @@ def _unknown(config) -> set:
     found = set()
     for _, name in _classes(config):
         short = name.rpartition(">")[2]
-        if short not in layer_classes and short not in _NOT_LAYERS and not short.endswith(("Initializer", "Regularizer")):
+        if (
+            short not in layer_classes
+            and short not in _NOT_LAYERS
+            and not short.endswith(("Initializer", "Regularizer"))
+        ):
             found.add(short)
     return found
 
@@ -130,4 +136,3 @@ def try_loading(path, producer=None, image_dim_ordering=None, custom_objects=Non
         "warnings": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
         "error": error,
     }
-

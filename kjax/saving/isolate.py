@@ -1,4 +1,5 @@
 """Reading an untrusted file in a child process with limits: the same questions as to a Gate, answered from outside."""
+
 from __future__ import annotations
 
 import contextlib
@@ -46,7 +47,11 @@ class _Child:
         saving = os.path.dirname(os.path.abspath(__file__))
         code = _CHILD.format(package=os.path.dirname(saving), saving=saving)
         self.path, self.seconds, self.left = path, seconds, float(seconds)
-        environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")}
+        environment = {
+            k: v
+            for k, v in os.environ.items()
+            if k in ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
@@ -73,7 +78,9 @@ class _Child:
             raise CorruptFileError(self.path, "the reading process gave an answer of the wrong size.")
         answer = parse_json(self._receive(size), f"{self.path}: answer of the reading process")
         if "error" in answer:
-            kind = {"UnsafeModelError": UnsafeModelError, "CorruptFileError": CorruptFileError}.get(answer["error"], errors.ModelFileError)
+            kind = {"UnsafeModelError": UnsafeModelError, "CorruptFileError": CorruptFileError}.get(
+                answer["error"], errors.ModelFileError
+            )
             raise kind(str(answer["where"]), str(answer["reason"]))
         return answer["value"], self._receive(data)
 
@@ -87,7 +94,8 @@ class _Child:
             if not heard:
                 self.close()
                 raise CorruptFileError(
-                    self.path, f"reading it took more than {self.seconds:g} seconds: it is damaged or made to block its reader."
+                    self.path,
+                    f"reading it took more than {self.seconds:g} seconds: it is damaged or made to block its reader.",
                 )
             part = stream.read(min(size, 1 << 24))
             if part is None:
@@ -102,7 +110,9 @@ class _Child:
         self.process.kill()
         code = self.process.wait()
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
-        raise CorruptFileError(self.path, f"the process that read it died ({how}): it is damaged, or needs more memory than it may.")
+        raise CorruptFileError(
+            self.path, f"the process that read it died ({how}): it is damaged, or needs more memory than it may."
+        )
 
     def close(self):
         """Ends the process."""

@@ -1,4 +1,5 @@
 """The child process of `open_isolated`: opens one file under limits and answers questions about it."""
+
 from __future__ import annotations
 
 import contextlib
@@ -30,7 +31,11 @@ def _answer(value, data=b""):
 
 
 def _refuse(error):
-    where, reason = (error.where, error.reason) if isinstance(error, ModelFileError) else ("file", f"{type(error).__name__}: {error}")
+    where, reason = (
+        (error.where, error.reason)
+        if isinstance(error, ModelFileError)
+        else ("file", f"{type(error).__name__}: {error}")
+    )
     _answer({"error": type(error).__name__, "where": str(where)[:1000], "reason": str(reason)[:2000]})
 
 

@@ -1,4 +1,5 @@
 """Configs of Keras 1.0 to 1.2 in today's words."""
+
 from __future__ import annotations
 
 from kjax.compat.convert import Call
@@ -22,12 +23,14 @@ _CLASSES = {
     "TimeDistributedDense": "Dense",
 }
 _UNCHANGED = frozenset(
-    "Activation ActivityRegularization ELU Flatten GlobalAveragePooling1D GlobalMaxPooling1D LeakyReLU Masking Permute RepeatVector Reshape "
+    "Activation ActivityRegularization ELU Flatten GlobalAveragePooling1D GlobalMaxPooling1D LeakyReLU Masking "
+    "Permute RepeatVector Reshape "
     "ThresholdedReLU Highway MaxoutDense SReLU ParametricSoftplus Cropping1D ZeroPadding1D".split()
 )
 # layers that have an image ordering, stored or not
 _SPATIAL = frozenset(name for name, row in LAYERS.items() if "dim_ordering" in INTERFACES[row.interface].renamed)
 _FORMATS = {"tf": "channels_last", "th": "channels_first"}
+
 
 class _Call(Call):
     """A call whose remarks go to the import's notes."""
@@ -121,7 +124,8 @@ class Keras1Reader(ConfigReader):
             return only
         raise ValueError(
             f"{self.notes.where}: {name} {config.get('name')} stores no image ordering and no other layer tells. Pass "
-            "image_dim_ordering='th' (channels first) or 'tf' (channels last), as in the keras.json of the program that wrote the file."
+            "image_dim_ordering='th' (channels first) or 'tf' (channels last), as in the keras.json of the "
+            "program that wrote the file."
         )
 
     # ------------------------------------------------------------ single classes
@@ -149,7 +153,10 @@ class Keras1Reader(ConfigReader):
     def _embedding(self, config):
         rate = config.pop("dropout", 0.0)
         if rate:
-            self.notes(f"Embedding {config.get('name')}: its dropout of {rate} during training has no counterpart and is not done")
+            self.notes(
+                f"Embedding {config.get('name')}: its dropout of {rate} during training has no counterpart and "
+                f"is not done"
+            )
         return config
 
     def _dropout(self, config):

@@ -1,4 +1,5 @@
 """Configs of Keras 2.0 to 2.3 in the words of 2.2.4."""
+
 from __future__ import annotations
 
 from kjax.saving.branches import merge_layer

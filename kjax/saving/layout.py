@@ -1,4 +1,5 @@
 """The HDF5 layout of Keras 2.2.4: what is written, attribute by attribute."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """The layers at the bottom of a layer: those that own weights."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -30,7 +31,7 @@ class Leaf(NamedTuple):
         return [w.short_name for w in self.weights]
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Numbers in all weights."""
         total = 0
         for w in self.weights:

@@ -1,4 +1,5 @@
 """Models and weights out of files."""
+
 from __future__ import annotations
 
 import warnings
@@ -54,7 +55,8 @@ def read_model_file(gate, producer=None) -> ModelFile:
     found = parse_producer(producer) if producer is not None else producer_of(gate, inner, names=names)
     if found is None:
         raise ValueError(
-            f"{gate.where}: the file does not say which Keras wrote it. Pass producer=, e.g. producer='2.2.4-tensorflow' or '1.2.2-theano'."
+            f"{gate.where}: the file does not say which Keras wrote it. Pass producer=, e.g. "
+            f"producer='2.2.4-tensorflow' or '1.2.2-theano'."
         )
     return ModelFile(gate, found, config, training, stored)
 
@@ -84,8 +86,8 @@ def load_model(
         filepath: path, bytes, binary file object, or open h5py file or group.
         custom_objects: dict of the user's own: class, function and loss names, and for a Lambda also the layer's name.
         compile: whether to restore loss, metrics and the optimizer with its state.
-        safe_mode: True bounds what a file may ask for (see `max_bytes`); False, for files of your own, lifts the bound. Code
-            in a file is never run, in either mode: functions come from `custom_objects`.
+        safe_mode: True bounds what a file may ask for (see `max_bytes`); False, for files of your own, lifts the bound.
+            Code in a file is never run, in either mode: functions come from `custom_objects`.
         max_bytes: the most bytes that weights may take; default 8 GiB in safe mode.
         producer: e.g. '1.2.2-theano', for files that do not say who wrote them.
         image_dim_ordering: 'th' or 'tf', for Keras 1 files that do not say it.
@@ -102,7 +104,8 @@ def load_model(
         file = read_model_file(gate, producer)
         if file.config is None:
             raise ValueError(
-                f"{gate.where}: No model found in config file: it holds weights only. Build the model and use load_weights."
+                f"{gate.where}: No model found in config file: it holds weights only. Build the model and use "
+                f"load_weights."
             )
         notes(f"written by {file.producer}")
         names = [s.name for s in file.stored]
@@ -116,8 +119,10 @@ def load_model(
             raise
         except ValueError as error:
             if missing:
-                raise ValueError(f"{error}\nThe shapes behind these layers are not known without their functions: "
-                                 + " ".join(p.message() for p in missing)) from None
+                raise ValueError(
+                    f"{error}\nThe shapes behind these layers are not known without their functions: "
+                    + " ".join(p.message() for p in missing)
+                ) from None
             raise
         if compile:
             _compile(model, file, plans, custom_objects, conversion)
@@ -147,7 +152,9 @@ def _compile(model, file, plans, custom_objects, conversion):
     where = file.gate.where
     if file.training is None:
         warnings.warn(
-            "No training configuration found in save file: the model was *not* compiled. Compile it manually.", UserWarning, stacklevel=3
+            "No training configuration found in save file: the model was *not* compiled. Compile it manually.",
+            UserWarning,
+            stacklevel=3,
         )
         return
     try:
@@ -160,7 +167,8 @@ def _compile(model, file, plans, custom_objects, conversion):
         model.compile(optimizer, **arguments)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         warnings.warn(
-            f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: {error} Compile it manually.",
+            f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: "
+            f"{error} Compile it manually.",
             UserWarning,
             stacklevel=3,
         )
@@ -193,7 +201,8 @@ def load_weights(
         raise ValueError("When calling model.load_weights, skip_mismatch can only be set to True when by_name is True.")
     if not model.built:
         raise ValueError(
-            f"Model {model.name} has no weights yet: load_weights needs its input shape. Call `build(input_shape)` or give the first "
+            f"Model {model.name} has no weights yet: load_weights needs its input shape. Call "
+            f"`build(input_shape)` or give the first "
             "layer an `input_shape`."
         )
     with _opened(filepath, max_bytes, isolate) as gate:
@@ -201,7 +210,11 @@ def load_weights(
         file = read_model_file(gate, producer)
         origin = getattr(model, "_imported_from", None)
         conversion = Conversion(
-            file.producer, notes, image_dim_ordering, reshape, origin is not None and origin.generation == file.producer.generation == "keras1"
+            file.producer,
+            notes,
+            image_dim_ordering,
+            reshape,
+            origin is not None and origin.generation == file.producer.generation == "keras1",
         )
         if by_name:
             assign(plan_by_name(model.layers, file.stored, gate.where, conversion, skip_mismatch))

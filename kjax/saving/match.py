@@ -1,4 +1,5 @@
 """Which array of a file belongs to which weight of a model."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import numpy as np
 from kjax.saving.convert import convert_leaf
 from kjax.saving.errors import CorruptFileError, UnsafeModelError
 from kjax.saving.leaves import Leaf, is_model, leaves
+from kjax.saving.weight_file import StoredLayer
 from kjax.saving.weight_names import parse_weight_name
 
 __all__ = ["LeafPlan", "assign", "plan_by_name", "plan_layers", "plan_values"]
@@ -23,7 +25,7 @@ class LeafPlan(NamedTuple):
     """
 
     leaf: Leaf
-    stored: object
+    stored: StoredLayer
     indices: list
 
     @property
@@ -64,7 +66,8 @@ def plan_layers(layers, stored, where, names_decide=False) -> list:
         mine = _flattened(mine, {s.name for s in theirs}) or mine
     if len(mine) != len(theirs):
         raise ValueError(
-            f"{where}: You are trying to load a weight file containing {len(theirs)} layers into a model with {len(mine)} layers "
+            f"{where}: You are trying to load a weight file containing {len(theirs)} layers into a model with "
+            f"{len(mine)} layers "
             f"that have weights.\n{table(mine, theirs)}"
         )
     pairs = _paired(mine, theirs, where, names_decide)
@@ -94,7 +97,8 @@ def _paired(mine, theirs, where, names_decide):
     fits = [all(_may_fit(layer, group) for layer, group in pairs) for pairs in (in_order, by_name)]
     if fits == [True, True]:
         raise ValueError(
-            f"{where}: the file's layers have the names of the model's in another order, and the shapes fit both ways. Pass "
+            f"{where}: the file's layers have the names of the model's in another order, and the shapes fit "
+            f"both ways. Pass "
             f"by_name=True to go by the names, or rename the layers to go by the order.\n{table(mine, theirs)}"
         )
     return by_name if fits[1] else in_order
@@ -133,7 +137,8 @@ def plan_layer(layer, group, where) -> list:
     plans = plans or _by_position(layer, found, group)
     if plans is None:
         raise ValueError(
-            f"{where}: layer {layer.name}: its weights {[(leaf.layer.name, leaf.shorts) for leaf in found]} cannot be told apart in the "
+            f"{where}: layer {layer.name}: its weights {[(leaf.layer.name, leaf.shorts) for leaf in found]} "
+            f"cannot be told apart in the "
             f"file's arrays {list(zip(group.weights, group.shapes, strict=True))}."
         )
     return plans
@@ -169,13 +174,17 @@ def _frozen_last(found):
 
 
 def _same_signature(plan) -> bool:
-    """Whether a block may make a leaf's weights: by its shapes, or by its names in another layout of about the same size."""
+    """Whether a block may make a leaf's weights: by its shapes, or by its names and about the same size."""
     mine = [tuple(w.shape) for w in plan.leaf.weights]
     if sorted(mine) == sorted(h.shape for h in plan.headers):
         return True
     stored = sum(h.nbytes // h.dtype.itemsize for h in plan.headers)
     per_gate = len(mine) == 3 and len(plan.indices) in (9, 12)
-    return (set(plan.shorts) == set(plan.leaf.shorts) or per_gate) and stored <= 2 * plan.leaf.count and plan.leaf.count <= 2 * stored
+    return (
+        (set(plan.shorts) == set(plan.leaf.shorts) or per_gate)
+        and stored <= 2 * plan.leaf.size
+        and plan.leaf.size <= 2 * stored
+    )
 
 
 def _checked_unique(plans):
@@ -210,9 +219,9 @@ def plan_values(plans, conversion) -> list:
     pairs = []
     for plan in plans:
         stored = sum(h.nbytes // h.dtype.itemsize for h in plan.headers)
-        if stored > 2 * plan.leaf.count:
+        if stored > 2 * plan.leaf.size:
             raise UnsafeModelError(
-                plan.stored.gate.where, f"{stored} numbers for layer {plan.leaf.title}, which has {plan.leaf.count}."
+                plan.stored.gate.where, f"{stored} numbers for layer {plan.leaf.title}, which has {plan.leaf.size}."
             )
         _check_kinds(plan)
         pairs += list(zip(plan.leaf.weights, converted(plan, plan.read(), conversion), strict=True))
@@ -226,7 +235,8 @@ def _check_kinds(plan):
         kind = "f" if header.dtype.kind == "f" else "i"
         if kind not in {"f" if k == "f" else "i" for k in kinds}:
             raise CorruptFileError(
-                f"{plan.stored.gate.where}/{name}", f"elements of type {header.dtype}; the weights of layer {plan.leaf.title} are {sorted(kinds)}."
+                f"{plan.stored.gate.where}/{name}",
+                f"elements of type {header.dtype}; the weights of layer {plan.leaf.title} are {sorted(kinds)}.",
             )
 
 
@@ -247,13 +257,17 @@ def plan_by_name(layers, stored, where, conversion, skip_mismatch=False) -> list
         skip_mismatch: leave layers alone whose arrays do not fit, with a note, instead of raising.
     """
     groups = {s.name: s for s in stored}
-    pairs = []
+    pairs: list[tuple] = []
     for layer in layers:
         group = groups.get(layer.name)
         if group is None or not (group.weights or layer.weights):
             continue
         try:
-            pairs += plan_values(plan_layer(layer, group, where), conversion) if group.weights and layer.weights else _nothing(layer, group)
+            pairs += (
+                plan_values(plan_layer(layer, group, where), conversion)
+                if group.weights and layer.weights
+                else _nothing(layer, group)
+            )
         except (UnsafeModelError, CorruptFileError):
             raise
         except ValueError as error:

@@ -1,4 +1,5 @@
 """What an import converted and assumed, one line each."""
+
 from __future__ import annotations
 
 import logging
@@ -34,7 +35,9 @@ class _Lines(logging.Handler):
 
     def emit(self, record):
         if record.thread == self.thread:
-            self.lines.append(record.args[1] if isinstance(record.args, tuple) and len(record.args) == 2 else record.getMessage())
+            self.lines.append(
+                record.args[1] if isinstance(record.args, tuple) and len(record.args) == 2 else record.getMessage()
+            )
 
 
 class Collected:

@@ -1,4 +1,5 @@
 """The optimizer's state in a file: which array belongs to which weight, and in which layout."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,7 +11,17 @@ from kjax.saving.weight_names import parse_weight_name
 __all__ = ["restore_optimizer"]
 
 # how many arrays each optimizer keeps per weight, besides Adam's third with amsgrad
-_SLOTS = {"SGD": 1, "RMSprop": 1, "TfRMSprop": 1, "Adagrad": 1, "Adadelta": 2, "Adam": 2, "Adamax": 2, "Nadam": 2, "TfNadam": 2}
+_SLOTS = {
+    "SGD": 1,
+    "RMSprop": 1,
+    "TfRMSprop": 1,
+    "Adagrad": 1,
+    "Adadelta": 2,
+    "Adam": 2,
+    "Adamax": 2,
+    "Nadam": 2,
+    "TfNadam": 2,
+}
 # the names of TensorFlow's slots -> their place here
 _TF_SLOTS = {
     "SGD": ("momentum", "m"),
@@ -58,7 +69,10 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
     if slots is None:
         slots = _blocks(optimizer, kind, headers, rest, count)
     elif len(slots) != slot_count(optimizer) or any(len(block) != count for block in slots):
-        raise _Mismatch(f"it holds {[len(b) for b in slots]} arrays where {kind} has {slot_count(optimizer)} for each of {count} weights")
+        raise _Mismatch(
+            f"it holds {[len(b) for b in slots]} arrays where {kind} has {slot_count(optimizer)} for each of "
+            f"{count} weights"
+        )
     shapes = [plan.headers[n].shape for plan, n in targets]
     order = _order_in_file(targets, shapes, slots, headers, conversion)
     blocks = []
@@ -92,7 +106,7 @@ def _leading(optimizer, kind, values) -> list:
 
 
 def _trainable_in_file(plans, params) -> list:
-    """(LeafPlan, number of the array in it) for every array of the file that makes a trainable weight, in the model's order."""
+    """(LeafPlan, number of the array in it) of the file's arrays that make trainable weights, in the model's order."""
     wanted = {id(p): i for i, p in enumerate(params)}
     targets = []
     for plan in plans:
@@ -130,7 +144,9 @@ def _blocks(optimizer, kind, headers, rest, count):
             raise _Mismatch("it has three arrays per weight where Adam without amsgrad has two")
         rest = rest[: 2 * count]
     if len(rest) != wanted * count:
-        raise _Mismatch(f"it holds {len(rest)} arrays where {kind} has {wanted} for each of the {count} trained arrays in the file")
+        raise _Mismatch(
+            f"it holds {len(rest)} arrays where {kind} has {wanted} for each of the {count} trained arrays in the file"
+        )
     return [rest[k * count : (k + 1) * count] for k in range(wanted)]
 
 

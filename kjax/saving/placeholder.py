@@ -1,4 +1,5 @@
 """Functions that a file holds as code: never run, replaced by the caller's or by a placeholder."""
+
 from __future__ import annotations
 
 import jax

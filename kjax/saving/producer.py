@@ -1,4 +1,5 @@
 """Which program wrote a file."""
+
 from __future__ import annotations
 
 import re

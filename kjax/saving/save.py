@@ -1,4 +1,5 @@
 """Models and weights into files."""
+
 from __future__ import annotations
 
 import io
@@ -52,6 +53,7 @@ def save_weights(model, filepath, overwrite=True) -> None:
 def _require_built(model, what):
     if not model.built:
         raise ValueError(
-            f"Model {model.name} has no weights yet: {what} needs its input shape. Call `fit` on data, `build(input_shape)`, or "
+            f"Model {model.name} has no weights yet: {what} needs its input shape. Call `fit` on data, "
+            f"`build(input_shape)`, or "
             "give the first layer an `input_shape`."
         )

@@ -1,4 +1,5 @@
 """Configs of TensorFlow's Keras, 1.x to 2.15, in the words of Keras 2.2.4."""
+
 from __future__ import annotations
 
 from kjax.saving.config_reader import ConfigReader
@@ -72,7 +73,10 @@ class TfKerasReader(ConfigReader):
             inner = dtype.get("config") or {}
             dtype = inner.get("name")
             if dtype not in ("float16", "float32", "float64", "bfloat16"):
-                self.fail(f"layer {config.get('name')}: the dtype policy {str(dtype)[:40]!r} is not supported; save the model with 'float32'.")
+                self.fail(
+                    f"layer {config.get('name')}: the dtype policy {str(dtype)[:40]!r} is not supported; save "
+                    f"the model with 'float32'."
+                )
             config["dtype"] = dtype
         return config
 
@@ -86,13 +90,17 @@ class TfKerasReader(ConfigReader):
             value = config.pop(key)
             if value not in _NEUTRAL[key]:
                 raise ValueError(
-                    f"{self.notes.where}: {name} {config.get('name')} has {key}={value!r}, which Keras 2.2.4 does not know; "
+                    f"{self.notes.where}: {name} {config.get('name')} has {key}={value!r}, which Keras 2.2.4 "
+                    f"does not know; "
                     f"only {key}={_NEUTRAL[key][0]!r} can be read."
                 )
         if name == "BatchNormalization" and isinstance(config.get("axis"), list):
             axes = config["axis"]
             if len(axes) != 1:
-                raise ValueError(f"{self.notes.where}: BatchNormalization {config.get('name')} over several axes {axes} cannot be read.")
+                raise ValueError(
+                    f"{self.notes.where}: BatchNormalization {config.get('name')} over several axes {axes} "
+                    f"cannot be read."
+                )
             config["axis"] = axes[0]
         if name == "Lambda":
             config.pop("module", None)
@@ -107,13 +115,19 @@ class TfKerasReader(ConfigReader):
     def _penalty(self, described, layer):
         """The penalty on an output, which TensorFlow's Keras divides by the batch size."""
         if described["class_name"] not in ("L1L2", "BatchMeanL1L2"):
-            self.notes(f"layer {layer}: its activity_regularizer {described['class_name']} is not divided by the batch size")
+            self.notes(
+                f"layer {layer}: its activity_regularizer {described['class_name']} is not divided by the batch size"
+            )
             return described
         return BatchMeanL1L2(**described["config"])
 
     def _object(self, key, value):
         """Initializers, regularizers, constraints and activations without module paths."""
-        if not isinstance(value, dict) or not isinstance(value.get("class_name"), str) or key in ("layer", "backward_layer", "cell"):
+        if (
+            not isinstance(value, dict)
+            or not isinstance(value.get("class_name"), str)
+            or key in ("layer", "backward_layer", "cell")
+        ):
             return value
         name = self.class_name(value["class_name"])
         config = value.get("config")

@@ -1,4 +1,5 @@
 """Rules of TensorFlow's Keras that Keras 2.2.4 computes otherwise: RMSprop, Nadam, penalties on outputs."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -127,7 +128,8 @@ class TfNadam(Nadam):
     """Nadam as the compiled steps of TensorFlow's Keras 2.11 to 2.15 compute it.
 
     u_t = beta_1 * (1 - 0.96^t / 2);  p <- p * u_t, once for each weight in turn
-    s = u_{t+1} * m / (1 - p * u_{t+1}) + (1 - u_t) * g / (1 - p);  w <- w - lr * s / (sqrt(v / (1 - beta_2^t)) + epsilon)
+    s = u_{t+1} * m / (1 - p * u_{t+1}) + (1 - u_t) * g / (1 - p)
+    w <- w - lr * s / (sqrt(v / (1 - beta_2^t)) + epsilon)
 
     Args:
         lr, beta_1, beta_2, epsilon: as for `Nadam`.

@@ -1,4 +1,5 @@
 """How a model is trained, as plain data."""
+
 from __future__ import annotations
 
 import warnings
@@ -27,7 +28,8 @@ def training_config(model) -> dict | None:
     """Optimizer, losses, metrics and weights of a compiled model; None, with a warning, when they are no data."""
     if isinstance(model.optimizer, optimizers.OptaxOptimizer):
         warnings.warn(
-            "An Optax transformation is made of functions and cannot be stored: the model is saved without its optimizer "
+            "An Optax transformation is made of functions and cannot be stored: the model is saved without its "
+            "optimizer "
             "and has to be compiled again after loading.",
             stacklevel=5,
         )

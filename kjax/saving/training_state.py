@@ -1,9 +1,11 @@
 """Everything a training run consists of, out of a model and back into one."""
+
 from __future__ import annotations
 
 import random
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from kjax.engine.flax_bridge import variable_paths
@@ -78,8 +80,15 @@ def check_fits(model, shapes) -> dict:
         return mine
     lines = [f"- {k} {v}" for k, v in wanted.items() if k not in have]
     lines += [f"+ {k} {v}" for k, v in have.items() if k not in wanted]
-    lines += [f"! {k} {wanted[k]} in the checkpoint, {have[k]} in the model" for k in wanted if k in have and wanted[k] != have[k]]
-    raise ValueError("the model is not the one of the checkpoint (- missing here, + new here, ! different):\n" + "\n".join(lines[:40]))
+    lines += [
+        f"! {k} {wanted[k]} in the checkpoint, {have[k]} in the model"
+        for k in wanted
+        if k in have and wanted[k] != have[k]
+    ]
+    raise ValueError(
+        "the model is not the one of the checkpoint (- missing here, + new here, ! different):\n"
+        + "\n".join(lines[:40])
+    )
 
 
 def put_arrays(variables, tree) -> None:
@@ -115,6 +124,9 @@ def put_random(model, state) -> None:
     np.random.set_state((name, np.asarray(keys, np.uint32), position, has_gauss, gauss))
     version, numbers, normal = state["python"]
     random.setstate((version, tuple(numbers), normal))
-    model._key = None if state["key"] is None else jax.random.wrap_key_data(np.asarray(state["key"], np.uint32), impl=IMPLEMENTATION)
+    model._key = (
+        None
+        if state["key"] is None
+        else jax.random.wrap_key_data(jnp.asarray(state["key"], jnp.uint32), impl=IMPLEMENTATION)
+    )
     model._count = int(state["count"])
-

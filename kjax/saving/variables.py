@@ -1,4 +1,5 @@
 """A model's Flax variables as an Orbax checkpoint."""
+
 from __future__ import annotations
 
 import os

@@ -1,7 +1,8 @@
 """The weights in a file: groups of named arrays, their headers at once, their numbers on demand."""
+
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kjax.saving.errors import CorruptFileError
 
@@ -21,14 +22,14 @@ class StoredLayer(NamedTuple):
     name: str
     weights: list
     headers: list
-    gate: object
+    gate: Any
 
     @property
     def shapes(self) -> list:
         return [h.shape for h in self.headers]
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Numbers in all arrays."""
         return sum(h.nbytes // h.dtype.itemsize for h in self.headers)
 

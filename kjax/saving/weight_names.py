@@ -1,4 +1,5 @@
 """Names of weights in files, taken apart."""
+
 from __future__ import annotations
 
 import re
@@ -29,7 +30,7 @@ class WeightName(NamedTuple):
 
 
 def parse_weight_name(full) -> WeightName:
-    """Scopes and short name: of 'a/dense_1/kernel_2:0' ('a', 'dense_1') and 'kernel', of 'dense_1_W' ('dense_1',) and 'W'."""
+    """Scopes and short name: ('a', 'dense_1'), 'kernel' of 'a/dense_1/kernel_2:0'; ('dense_1',), 'W' of 'dense_1_W'."""
     stem = full.rpartition(":")[0] if re.search(r":\d+$", full) else full
     *scopes, last = stem.split("/")
     if scopes:

@@ -28,7 +28,9 @@ def write(path, config, weights=None, training=None, version='2.2.4', backend='t
         text: stored as the config instead.
         edit: called with the open file at the end.
     """
-    weights = {'d': {'d/kernel:0': np.ones((3, 2), 'f4'), 'd/bias:0': np.zeros(2, 'f4')}} if weights is None else weights
+    weights = (
+        {'d': {'d/kernel:0': np.ones((3, 2), 'f4'), 'd/bias:0': np.zeros(2, 'f4')}} if weights is None else weights
+    )
     with h5py.File(path, 'w') as f:
         if version:
             f.attrs['keras_version'] = version.encode()
@@ -60,8 +62,13 @@ def lambda_layer(marker, name='evil', **config):
     return {
         'class_name': 'Lambda',
         'config': {
-            'name': name, 'function': code, 'function_type': 'lambda', 'output_shape': None, 'output_shape_type': 'raw',
-            'arguments': {}, **config,
+            'name': name,
+            'function': code,
+            'function_type': 'lambda',
+            'output_shape': None,
+            'output_shape_type': 'raw',
+            'arguments': {},
+            **config,
         },
     }
 

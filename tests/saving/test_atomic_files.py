@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import pytest
 
-import kjax
 from kjax.saving import atomic
 from kjax.saving.atomic import atomic_path
 from tests.saving.genuine import Genuine

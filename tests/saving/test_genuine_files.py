@@ -37,11 +37,15 @@ def test_a_lambda_given_by_the_layers_name_is_used():
         seen.append(1)
         return x
 
-    model = kjax.models.load_model(genuine.path, custom_objects={**genuine.custom_objects, **dict.fromkeys(layers, given)})
+    model = kjax.models.load_model(
+        genuine.path, custom_objects={**genuine.custom_objects, **dict.fromkeys(layers, given)}
+    )
     assert seen and genuine.predict(model)[0].shape == genuine.outputs[0].shape
 
 
-@pytest.mark.parametrize('name', ['2.2.4-tensorflow-two_io_a', '1.2.2-tensorflow-lstm_cpu_a', '2.15.1-tensorflow-bidir_a'])
+@pytest.mark.parametrize(
+    'name', ['2.2.4-tensorflow-two_io_a', '1.2.2-tensorflow-lstm_cpu_a', '2.15.1-tensorflow-bidir_a']
+)
 @pytest.mark.parametrize('form', ['path', 'str', 'bytes', 'file', 'h5py', 'isolated'])
 def test_every_kind_of_source_reads_the_same(name, form, tmp_path):
     genuine = Genuine(name)
@@ -55,7 +59,12 @@ def test_every_kind_of_source_reads_the_same(name, form, tmp_path):
         with open(genuine.path, 'rb') as f:
             model = kjax.models.load_model(f)
     else:
-        source = {'path': genuine.path, 'str': str(genuine.path), 'bytes': genuine.path.read_bytes(), 'isolated': genuine.path}
+        source = {
+            'path': genuine.path,
+            'str': str(genuine.path),
+            'bytes': genuine.path.read_bytes(),
+            'isolated': genuine.path,
+        }
         model = kjax.models.load_model(source[form], isolate=form == 'isolated')
     for got, wanted in zip(genuine.predict(model), genuine.outputs, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)

@@ -23,7 +23,12 @@ Y = X.sum(axis=1, keepdims=True)
 
 def build(optimizer='adam', width=8):
     model = kjax.models.Sequential(
-        [Dense(width, activation='relu', input_shape=(5,), name='a'), BatchNormalization(name='n'), Dropout(0.3, name='o'), Dense(1, name='z')]
+        [
+            Dense(width, activation='relu', input_shape=(5,), name='a'),
+            BatchNormalization(name='n'),
+            Dropout(0.3, name='o'),
+            Dense(1, name='z'),
+        ]
     )
     model.compile(optimizer, 'mse', metrics=['mae'])
     return model
@@ -40,12 +45,18 @@ def train(checkpoint, epochs, model=None, others=None):
         checkpoint.track = others
     callbacks = [*([checkpoint] if checkpoint is not None else []), *others]
     first = checkpoint.initial_epoch if checkpoint is not None else 0
-    model.fit(X, Y, batch_size=16, epochs=epochs, verbose=0, callbacks=callbacks, validation_split=0.2, initial_epoch=first)
+    model.fit(
+        X, Y, batch_size=16, epochs=epochs, verbose=0, callbacks=callbacks, validation_split=0.2, initial_epoch=first
+    )
     return model
 
 
 def fingerprint(model):
-    return [*model.get_weights(), *[np.asarray(w) for w in model.optimizer.get_weights()], float(model.optimizer.lr.value)]
+    return [
+        *model.get_weights(),
+        *[np.asarray(w) for w in model.optimizer.get_weights()],
+        float(model.optimizer.lr.value),
+    ]
 
 
 def assert_equal(a, b):
@@ -88,15 +99,23 @@ def test_a_killed_process_continues_bit_for_bit(tmp_path):
         import os, signal
         folder, kill_at, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
         np.random.seed(7)
-        kill = LambdaCallback(on_batch_end=lambda b, logs: os.kill(os.getpid(), signal.SIGKILL) if kill.epoch == kill_at and b == 1 else None,
-                              on_epoch_begin=lambda e, logs: setattr(kill, 'epoch', e))
+
+        def end(batch, logs):
+            if kill.epoch == kill_at and batch == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        kill = LambdaCallback(on_batch_end=end, on_epoch_begin=lambda e, logs: setattr(kill, 'epoch', e))
         model = train(OrbaxCheckpoint(folder), 4, others=[kill])
         np.savez(out, *fingerprint(model))
     """)
 
     def run(folder, kill_at, out):
         return subprocess.run(
-            [sys.executable, '-c', script, str(folder), str(kill_at), str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300
+            [sys.executable, '-c', script, str(folder), str(kill_at), str(out)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
     ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -172,7 +191,10 @@ def test_fit_must_start_where_the_checkpoint_ends(tmp_path):
 
 def test_another_model_is_refused_with_the_differences(tmp_path):
     train(OrbaxCheckpoint(tmp_path), 1)
-    with pytest.raises(ValueError, match=r"! params/a/kernel \(\[5, 8\], 'float32'\) in the checkpoint, \(\[5, 9\], 'float32'\) in the model"):
+    with pytest.raises(
+        ValueError,
+        match=r"! params/a/kernel \(\[5, 8\], 'float32'\) in the checkpoint, \(\[5, 9\], 'float32'\) in the model",
+    ):
         train(OrbaxCheckpoint(tmp_path), 2, model=build(width=9))
     with pytest.raises(ValueError, match='- optimizer/'):
         train(OrbaxCheckpoint(tmp_path), 2, model=build('sgd'))
@@ -194,10 +216,21 @@ def test_states_of_stateful_layers_are_part_of_it(tmp_path):
     y = np.random.RandomState(1).rand(8, 1).astype('float32')
 
     def run(epochs, checkpoint=None):
-        model = kjax.models.Sequential([LSTM(3, stateful=True, batch_input_shape=(4, 3, 2), name='r'), Dense(1, name='d')])
+        model = kjax.models.Sequential(
+            [LSTM(3, stateful=True, batch_input_shape=(4, 3, 2), name='r'), Dense(1, name='d')]
+        )
         model.compile('rmsprop', 'mse')
         first = checkpoint.initial_epoch if checkpoint else 0
-        model.fit(x, y, batch_size=4, epochs=epochs, verbose=0, shuffle=False, callbacks=[checkpoint] if checkpoint else [], initial_epoch=first)
+        model.fit(
+            x,
+            y,
+            batch_size=4,
+            epochs=epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[checkpoint] if checkpoint else [],
+            initial_epoch=first,
+        )
         return model
 
     np.random.seed(3)
@@ -218,12 +251,15 @@ def test_the_arrays_are_a_plain_orbax_checkpoint(tmp_path):
     assert json.loads((tmp_path / 'step_1' / 'training.json').read_text())['epoch'] == 0
 
 
-@pytest.mark.parametrize('arguments, match', [
-    ({'every': 0}, 'every must be an integer >= 1'),
-    ({'keep_last': 0}, 'keep_last must be'),
-    ({'keep_best': -1}, 'keep_best must be'),
-    ({'mode': 'up'}, 'mode must be'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'arguments, match',
+    [
+        ({'every': 0}, 'every must be an integer >= 1'),
+        ({'keep_last': 0}, 'keep_last must be'),
+        ({'keep_best': -1}, 'keep_best must be'),
+        ({'mode': 'up'}, 'mode must be'),
+    ],
+)
 def test_arguments_are_checked(tmp_path, arguments, match):
     with pytest.raises(ValueError, match=match):
         OrbaxCheckpoint(tmp_path, **arguments)

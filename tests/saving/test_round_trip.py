@@ -40,7 +40,10 @@ def test_a_saved_model_predicts_and_trains_on_as_before(name, tmp_path):
         np.testing.assert_allclose(genuine.train(model), genuine.losses, rtol=genuine.tolerance(), atol=1e-7)
 
 
-@pytest.mark.parametrize('name', ['2.2.4-tensorflow-cnn_a', '2.2.4-tensorflow-lstm_a', '2.2.4-tensorflow-siamese_a', '2.2.4-tensorflow-wide_a'])
+@pytest.mark.parametrize(
+    'name',
+    ['2.2.4-tensorflow-cnn_a', '2.2.4-tensorflow-lstm_a', '2.2.4-tensorflow-siamese_a', '2.2.4-tensorflow-wide_a'],
+)
 def test_the_file_has_the_layout_of_2_2_4(name, tmp_path):
     """The genuine file and its copy: the same groups, arrays, attributes and their types."""
     genuine = Genuine(name)
@@ -48,7 +51,10 @@ def test_the_file_has_the_layout_of_2_2_4(name, tmp_path):
     genuine.load().save(path)
     with h5py.File(genuine.path, 'r') as old, h5py.File(path, 'r') as new:
         assert _skeleton(new) == _skeleton(old)
-        assert json.loads(new.attrs['training_config'])['optimizer_config'] == json.loads(old.attrs['training_config'])['optimizer_config']
+        assert (
+            json.loads(new.attrs['training_config'])['optimizer_config']
+            == json.loads(old.attrs['training_config'])['optimizer_config']
+        )
         assert _loose(json.loads(new.attrs['model_config'])) == _loose(json.loads(old.attrs['model_config']))
 
 
@@ -58,14 +64,22 @@ def _skeleton(f):
 
     def visit(name, item):
         attributes = {
-            k: (item.attrs.get_id(k).shape, item.attrs.get_id(k).get_type().get_class(), str(item.attrs.get_id(k).dtype))
+            k: (
+                item.attrs.get_id(k).shape,
+                item.attrs.get_id(k).get_type().get_class(),
+                str(item.attrs.get_id(k).dtype),
+            )
             for k in item.attrs
         }
         found[name] = (getattr(item, 'shape', None), str(getattr(item, 'dtype', '')), attributes)
 
     visit('/', f)
     f.visititems(visit)
-    lists = {k: [n.decode() for n in f['model_weights'].attrs[k]] for k in f['model_weights'].attrs if k.startswith('layer_names')}
+    lists = {
+        k: [n.decode() for n in f['model_weights'].attrs[k]]
+        for k in f['model_weights'].attrs
+        if k.startswith('layer_names')
+    }
     return found, lists
 
 

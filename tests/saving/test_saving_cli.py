@@ -18,7 +18,14 @@ def test_inspect_tells_what_a_file_holds(capsys):
     assert main(['inspect', str(FOLDER / '1.0.8-theano-cnn_th_a.h5')]) == 0
     out, err = capsys.readouterr()
     assert err == ''
-    for text in ('Keras 1.0.8, backend theano', 'Sequential', 'Adam with 17 arrays of state', 'yes, compiled', 'Convolution2D is read as Conv2D', 'convolution2d_1_W 4x2x3x3'):
+    for text in (
+        'Keras 1.0.8, backend theano',
+        'Sequential',
+        'Adam with 17 arrays of state',
+        'yes, compiled',
+        'Convolution2D is read as Conv2D',
+        'convolution2d_1_W 4x2x3x3',
+    ):
         assert text in out
 
 
@@ -68,21 +75,31 @@ def test_weights_alone_need_an_architecture(tmp_path, capsys):
     assert main(['convert', str(genuine.path), str(tmp_path / 'new.h5')]) == 1
     assert '--architecture model.json' in capsys.readouterr().err
     (tmp_path / 'model.json').write_text(str(genuine.record['json']))
-    assert main(['convert', str(genuine.path), str(tmp_path / 'new.h5'), '--architecture', str(tmp_path / 'model.json')]) == 0
+    assert (
+        main(['convert', str(genuine.path), str(tmp_path / 'new.h5'), '--architecture', str(tmp_path / 'model.json')])
+        == 0
+    )
     with pytest.warns(UserWarning, match='No training configuration'):
         model = kjax.models.load_model(tmp_path / 'new.h5')
     np.testing.assert_allclose(genuine.predict(model)[0], genuine.outputs[0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('arguments, status, text', [
-    (['inspect', '/nobody/there.h5'], 1, 'no such file: /nobody/there.h5'),
-    (['inspect', __file__], 1, 'an HDF5 file was required'),
-    (['inspect'], 2, 'required'),
-    (['convert', 'a'], 2, 'required'),
-    (['explode', 'a'], 2, 'invalid choice'),
-    (['convert', str(FOLDER / '2.2.4-tensorflow-mlp_a.h5'), 'new.xyz'], 1, '--to h5 or --to orbax'),
-    (['convert', str(FOLDER / '2.2.4-tensorflow-mlp_a.h5'), str(FOLDER / '2.2.4-tensorflow-mlp_a.h5')], 1, 'same file'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'arguments, status, text',
+    [
+        (['inspect', '/nobody/there.h5'], 1, 'no such file: /nobody/there.h5'),
+        (['inspect', __file__], 1, 'an HDF5 file was required'),
+        (['inspect'], 2, 'required'),
+        (['convert', 'a'], 2, 'required'),
+        (['explode', 'a'], 2, 'invalid choice'),
+        (['convert', str(FOLDER / '2.2.4-tensorflow-mlp_a.h5'), 'new.xyz'], 1, '--to h5 or --to orbax'),
+        (
+            ['convert', str(FOLDER / '2.2.4-tensorflow-mlp_a.h5'), str(FOLDER / '2.2.4-tensorflow-mlp_a.h5')],
+            1,
+            'same file',
+        ),
+    ],
+)
 def test_errors_go_to_standard_error_with_a_status(capsys, arguments, status, text):
     assert main(arguments) == status
     out, err = capsys.readouterr()
@@ -99,5 +116,10 @@ def test_a_file_that_exists_is_kept_without_force(tmp_path, capsys, monkeypatch)
 
 
 def test_it_runs_as_a_module():
-    done = subprocess.run([sys.executable, '-m', 'kjax', 'inspect', '--quick', '--json', str(FOLDER / '2.2.4-tensorflow-mlp_a.h5')], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, '-m', 'kjax', 'inspect', '--quick', '--json', str(FOLDER / '2.2.4-tensorflow-mlp_a.h5')],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0 and json.loads(done.stdout)['holds'] == 'model', done.stderr

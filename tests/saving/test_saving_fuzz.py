@@ -25,15 +25,37 @@ ERRORS = (ModelFileError, ValueError, TypeError, NotImplementedError)
 
 
 def short_round(count):
-    quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    return settings(max_examples=EXAMPLES or count, deadline=None, derandomize=not EXAMPLES, database=None, suppress_health_check=quiet)
+    quiet = [
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ]
+    return settings(
+        max_examples=EXAMPLES or count,
+        deadline=None,
+        derandomize=not EXAMPLES,
+        database=None,
+        suppress_health_check=quiet,
+    )
 
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 9), st.sampled_from([2**31, 2**40, -1, 10**30]), st.floats(), st.text(max_size=8),
-    st.sampled_from(['relu', 'same', 'channels_first', 'd', 'Dense', 'zeros', '__class__', '../x', '/etc/passwd', 'Lambda']),
-)  # fmt: skip
-VALUES = st.recursive(SCALARS, lambda x: st.one_of(st.lists(x, max_size=4), st.dictionaries(st.text(max_size=6), x, max_size=4)), max_leaves=8)
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 9),
+    st.sampled_from([2**31, 2**40, -1, 10**30]),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(
+        ['relu', 'same', 'channels_first', 'd', 'Dense', 'zeros', '__class__', '../x', '/etc/passwd', 'Lambda']
+    ),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda x: st.one_of(st.lists(x, max_size=4), st.dictionaries(st.text(max_size=6), x, max_size=4)),
+    max_leaves=8,
+)
 
 
 def places(value, path=()):
@@ -82,7 +104,9 @@ def test_a_config_with_random_changes_is_refused_or_built_within_bounds(data):
     config = data.draw(st.sampled_from(CONFIGS))
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(list(places(config))))
-        config = changed(config, path, data.draw(st.sampled_from(['replace', 'delete', 'double', 'rename'])), data.draw(VALUES))
+        config = changed(
+            config, path, data.draw(st.sampled_from(['replace', 'delete', 'double', 'rename'])), data.draw(VALUES)
+        )
     with bounded(seconds=20):
         try:
             model = kjax.models.model_from_config(config)
@@ -104,7 +128,11 @@ def test_any_plain_data_are_refused_or_built(value):
 
 
 @short_round(300)
-@given(st.one_of(st.binary(max_size=200), st.text(max_size=200), st.text('[]{}":,0123456789.eE-"\\ntrufalsn', max_size=200)))
+@given(
+    st.one_of(
+        st.binary(max_size=200), st.text(max_size=200), st.text('[]{}":,0123456789.eE-"\\ntrufalsn', max_size=200)
+    )
+)
 def test_any_text_is_parsed_or_refused(text):
     for parse in (parse_json, parse_yaml):
         try:

@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 
 import kjax
-from kjax.layers import LSTM, GRU, BatchNormalization, Bidirectional, Conv1D, Conv2D, CuDNNGRU, CuDNNLSTM, Dense, Flatten, Input, TimeDistributed
+from kjax.layers import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Bidirectional,
+    Conv1D,
+    Conv2D,
+    CuDNNGRU,
+    CuDNNLSTM,
+    Dense,
+    Flatten,
+    Input,
+    TimeDistributed,
+)
 from kjax.models import Model, Sequential, load_model
 from kjax.saving import preprocess_weights_for_loading
 from tests.saving.genuine import Genuine
@@ -39,7 +52,9 @@ def test_flags_of_the_reading_model_never_permute_weights(tmp_path, written, rea
     old.save_weights(tmp_path / 'w.h5')
     new.load_weights(tmp_path / 'w.h5')
     for name in ('first', 'second', 'norm', 'third'):
-        for a, b in zip(old.layers[0].get_layer(name).get_weights(), new.layers[0].get_layer(name).get_weights(), strict=True):
+        for a, b in zip(
+            old.layers[0].get_layer(name).get_weights(), new.layers[0].get_layer(name).get_weights(), strict=True
+        ):
             np.testing.assert_array_equal(a, b)
 
 
@@ -108,8 +123,14 @@ def test_an_unbuilt_model_says_how_to_build_it(tmp_path):
 @pytest.mark.parametrize(
     'plain, cudnn',
     [
-        (lambda: LSTM(3, recurrent_activation='sigmoid', return_sequences=True), lambda: CuDNNLSTM(3, return_sequences=True)),
-        (lambda: GRU(3, recurrent_activation='sigmoid', reset_after=True, return_sequences=True), lambda: CuDNNGRU(3, return_sequences=True)),
+        (
+            lambda: LSTM(3, recurrent_activation='sigmoid', return_sequences=True),
+            lambda: CuDNNLSTM(3, return_sequences=True),
+        ),
+        (
+            lambda: GRU(3, recurrent_activation='sigmoid', reset_after=True, return_sequences=True),
+            lambda: CuDNNGRU(3, return_sequences=True),
+        ),
     ],
     ids=['LSTM', 'GRU'],
 )
@@ -182,7 +203,10 @@ def test_a_layer_of_an_unknown_image_ordering_needs_a_hint():
         'class_name': 'Sequential',
         'keras_version': '1.2.2',
         'config': [
-            {'class_name': 'UpSampling2D', 'config': {'name': 'u', 'size': [2, 2], 'batch_input_shape': [None, 4, 4, 3], 'input_dtype': 'float32'}},
+            {
+                'class_name': 'UpSampling2D',
+                'config': {'name': 'u', 'size': [2, 2], 'batch_input_shape': [None, 4, 4, 3], 'input_dtype': 'float32'},
+            },
         ],
     }
     with pytest.raises(ValueError, match='image_dim_ordering='):
@@ -190,7 +214,9 @@ def test_a_layer_of_an_unknown_image_ordering_needs_a_hint():
 
 
 def test_a_file_that_names_no_producer_needs_a_hint(tmp_path):
-    path = keras1_file(tmp_path / 'w.h5', {'x': {'kernel': np.ones((3, 2), 'f4'), 'bias': np.zeros(2, 'f4')}}, version=None)
+    path = keras1_file(
+        tmp_path / 'w.h5', {'x': {'kernel': np.ones((3, 2), 'f4'), 'bias': np.zeros(2, 'f4')}}, version=None
+    )
     model = Sequential([Dense(2, input_shape=(3,))])
     with pytest.raises(ValueError, match='producer='):
         model.load_weights(path)
@@ -202,7 +228,11 @@ def test_a_file_that_names_no_producer_needs_a_hint(tmp_path):
 def test_preprocess_weights_for_loading_joins_keras_1_gates():
     layer = LSTM(2, input_shape=(4, 3))
     Sequential([layer])
-    stored = {part + gate: np.random.rand(*shape).astype('f4') for gate in 'icfo' for part, shape in (('W', (3, 2)), ('U', (2, 2)), ('b', (2,)))}
+    stored = {
+        part + gate: np.random.rand(*shape).astype('f4')
+        for gate in 'icfo'
+        for part, shape in (('W', (3, 2)), ('U', (2, 2)), ('b', (2,)))
+    }
     kernel, recurrent, bias = preprocess_weights_for_loading(layer, list(stored.values()), '1')
     np.testing.assert_array_equal(kernel, np.hstack([stored['W' + g] for g in 'ifco']))
     np.testing.assert_array_equal(recurrent, np.hstack([stored['U' + g] for g in 'ifco']))
