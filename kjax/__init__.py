@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kjax import (
     activations,
+    applications,
     backend,
     callbacks,
     constraints,
@@ -35,6 +36,7 @@ __all__ = [
     "Model",
     "Sequential",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "constraints",

@@ -1,4 +1,5 @@
 """Models: construction, loading, copying."""
+
 from __future__ import annotations
 
 from kjax.engine.input_layer import Input, InputLayer

@@ -1,4 +1,5 @@
 """Plain Keras 2 scripts, run unmodified: `import keras` in them is kjax."""
+
 import pathlib
 import runpy
 

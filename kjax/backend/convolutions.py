@@ -1,4 +1,5 @@
 """Convolutions: Keras's 1-D, 2-D and 3-D spellings of the N-dimensional ones in `kjax.nn`."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -177,9 +178,7 @@ def _call_transposed(x, kernel, output_shape, rank, strides, padding, data_forma
     return _transposed(x, kernel, tuple(size), settings, where)
 
 
-def conv2d_transpose(
-    x, kernel, output_shape, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)
-):
+def conv2d_transpose(x, kernel, output_shape, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)):
     """The transpose of `conv2d`: what it gives as the gradient with respect to its input.
 
     Args:

@@ -1,4 +1,5 @@
 """Names: scopes, counters per prefix."""
+
 from __future__ import annotations
 
 import contextlib

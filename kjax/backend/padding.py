@@ -1,4 +1,5 @@
 """Padding with zeros, enlarging of images and volumes."""
+
 from __future__ import annotations
 
 from kjax.backend.config import normalize_data_format

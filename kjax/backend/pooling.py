@@ -1,4 +1,5 @@
 """Pooling of windows."""
+
 from __future__ import annotations
 
 from kjax.backend.config import normalize_data_format

@@ -1,4 +1,5 @@
 """Callback and CallbackList: what is called back during training."""
+
 from __future__ import annotations
 
 from kjax.engine.logs import Logs

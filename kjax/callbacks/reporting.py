@@ -1,4 +1,5 @@
 """Callbacks that every training has: averages, the progress bar, the history."""
+
 from __future__ import annotations
 
 import time

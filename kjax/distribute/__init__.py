@@ -6,6 +6,7 @@
 
 or for one model only, in Keras's way: `keras.utils.multi_gpu_model(model, gpus=4)`.
 """
+
 from __future__ import annotations
 
 import contextlib

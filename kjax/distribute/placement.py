@@ -1,4 +1,5 @@
 """Placement: where state and batches live on one or many devices."""
+
 from __future__ import annotations
 
 import jax

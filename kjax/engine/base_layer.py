@@ -1,4 +1,5 @@
 """Layer: the description of one layer, its weights' handles and its calls."""
+
 from __future__ import annotations
 
 import inspect
@@ -40,7 +41,16 @@ def _snake_case(name: str) -> str:
     return "private" + name if name[0] == "_" else name
 
 
-_BASE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype")
+_BASE_ARGUMENTS = (
+    "input_shape",
+    "batch_input_shape",
+    "batch_size",
+    "dtype",
+    "name",
+    "trainable",
+    "weights",
+    "input_dtype",
+)
 
 
 _OF_CALLS = ("_inbound_nodes", "_outbound_nodes", "_losses", "_updates", "_per_input_losses", "_per_input_updates")
@@ -79,7 +89,9 @@ class Layer:
         self._set_up()
         for name in kwargs:
             if name not in _BASE_ARGUMENTS:
-                raise TypeError(f"Keyword argument not understood by layer {type(self).__name__}: {name}={kwargs[name]!r:.100}")
+                raise TypeError(
+                    f"Keyword argument not understood by layer {type(self).__name__}: {name}={kwargs[name]!r:.100}"
+                )
         name = kwargs.get("name")
         if not name:
             prefix = _snake_case(type(self).__name__)
@@ -249,7 +261,8 @@ class Layer:
         for handle, value in zip(mine, weights, strict=True):
             if tuple(np.shape(value)) != tuple(handle.shape):
                 raise ValueError(
-                    f"Layer {self.name}: weight {handle.name!r} has shape {tuple(handle.shape)}, which is not compatible "
+                    f"Layer {self.name}: weight {handle.name!r} has shape {tuple(handle.shape)}, which is not "
+                    f"compatible "
                     f"with the provided shape {tuple(np.shape(value))}."
                 )
         K.batch_set_value(list(zip(mine, weights, strict=True)))
@@ -283,9 +296,7 @@ class Layer:
         """The output's mask. Raises a TypeError where a mask comes in that the layer does not support."""
         if not self.supports_masking:
             if mask is not None and any(m is not None for m in to_list(mask)):
-                raise TypeError(
-                    f"Layer {self.name} does not support masking, but was passed an input_mask: {mask!r}"
-                )
+                raise TypeError(f"Layer {self.name} does not support masking, but was passed an input_mask: {mask!r}")
             return None
         return mask
 
@@ -383,7 +394,8 @@ class Layer:
             if not isinstance(x, KerasTensor):
                 if not isinstance(x, (Variable, np.ndarray)) and not hasattr(x, "shape"):
                     raise TypeError(
-                        f"Layer {self.name}: `call` must return tensors made with keras.backend functions; got {type(x).__name__}."
+                        f"Layer {self.name}: `call` must return tensors made with keras.backend functions; got "
+                        f"{type(x).__name__}."
                     )
                 x = K.identity(K.constant(x) if not isinstance(x, Variable) else x)
             own.append(K.identity(x) if id(x) in taken or hasattr(x, "_keras_history") else x)
@@ -483,7 +495,8 @@ class Layer:
             raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
         if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
             raise ValueError(
-                f"Asked to get {what} at node {index}, but layer {self.name} has only {len(self._inbound_nodes)} inbound nodes."
+                f"Asked to get {what} at node {index}, but layer {self.name} has only {len(self._inbound_nodes)} "
+                f"inbound nodes."
             )
         return unlist(getattr(self._inbound_nodes[index], attribute))
 
@@ -494,7 +507,8 @@ class Layer:
             values = [getattr(node, attribute) for node in self._inbound_nodes]
             if not attribute.endswith("shapes") or any(v != values[0] for v in values):
                 raise AttributeError(
-                    f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" is ill-defined. "
+                    f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" is "
+                    f"ill-defined. "
                     f"Use `{at}(node_index)` instead."
                 )
         return unlist(getattr(self._inbound_nodes[0], attribute))
@@ -588,6 +602,7 @@ def _parameters(fn):
 
 def _shape_of(x, layer):
     if not hasattr(x, "shape"):
-        raise ValueError(f"Layer {layer.name} was called on {type(x).__name__}, which has no shape; tensors were required.")
+        raise ValueError(
+            f"Layer {layer.name} was called on {type(x).__name__}, which has no shape; tensors were required."
+        )
     return tuple(x.shape)
-

@@ -1,4 +1,5 @@
 """Compilation: from what `compile` is told to the programs that train, test and predict."""
+
 from __future__ import annotations
 
 import warnings
@@ -49,7 +50,8 @@ class Compilation:
         """
         if kwargs:
             raise TypeError(
-                f"compile got unexpected arguments {sorted(kwargs)}; TensorFlow session arguments (options, run_metadata, "
+                f"compile got unexpected arguments {sorted(kwargs)}; TensorFlow session arguments (options, "
+                f"run_metadata, "
                 "feed_dict, ...) have no counterpart in JAX."
             )
         spec = {
@@ -116,7 +118,10 @@ class Compilation:
 
     def _require_compiled(self, what):
         if not self._compiled and not hasattr(self, "_pending_compile"):
-            raise RuntimeError(f"You must compile your model before training/testing: `{what}` was called. Use `model.compile(optimizer, loss)`.")
+            raise RuntimeError(
+                f"You must compile your model before training/testing: `{what}` was called. Use "
+                f"`model.compile(optimizer, loss)`."
+            )
 
     def _check_trainable_weights_consistency(self):
         if len(self.trainable_weights) != len(self._collected_trainable_weights):
@@ -157,7 +162,9 @@ class Compilation:
         logs = [self.total_loss, *self.metrics_tensors]
         weights = len(self._objectives)
         if kind == "test":
-            return Executor(inputs, logs, [], [*self.state_updates, *self.metrics_updates], weights=weights, on_trace=self._traced)
+            return Executor(
+                inputs, logs, [], [*self.state_updates, *self.metrics_updates], weights=weights, on_trace=self._traced
+            )
         params = self._collected_trainable_weights
         updates = [*self.updates, *self.metrics_updates]
         if params and self.optimizer.defines_updates:
@@ -166,7 +173,14 @@ class Compilation:
         elif params:
             self._make_slots(params)
         return Executor(
-            inputs, logs, [], updates, params, self.optimizer if params else None, weights=weights, on_trace=self._traced
+            inputs,
+            logs,
+            [],
+            updates,
+            params,
+            self.optimizer if params else None,
+            weights=weights,
+            on_trace=self._traced,
         )
 
     def _make_slots(self, params):
@@ -194,8 +208,10 @@ class Compilation:
 
     @property
     def _has_convolution(self) -> bool:
-        return any(step.operation is run_module.operation and step.template[0][0].__class__.__name__ in CONVOLUTIONS
-                   for step in self._executor("train").spec.program.steps)
+        return any(
+            step.operation is run_module.operation and step.template[0][0].__class__.__name__ in CONVOLUTIONS
+            for step in self._executor("train").spec.program.steps
+        )
 
     def _next_key(self, executor, steps=1):
         """(key, number of the first of these steps) for the random operations of an executor."""

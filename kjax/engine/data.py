@@ -1,4 +1,5 @@
 """From what users pass as data to lists of arrays of the right shapes."""
+
 from __future__ import annotations
 
 import jax.numpy as jnp
@@ -33,13 +34,19 @@ def _as_array(x, name, what):
         array = x
     elif hasattr(x, "values") and hasattr(x, "iloc"):  # pandas
         array = x.values
-    elif hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__jax_array__") and not hasattr(x, "__array_interface__"):
+    elif (
+        hasattr(x, "shape")
+        and hasattr(x, "__getitem__")
+        and not hasattr(x, "__jax_array__")
+        and not hasattr(x, "__array_interface__")
+    ):
         array = np.asarray(x) if hasattr(x, "devices") else Rows(x)
     else:
         array = np.asarray(x)
     if array.dtype == object:
         raise ValueError(
-            f"Error when checking {what}: {name} must be an array of numbers with one shape; got an array of objects of "
+            f"Error when checking {what}: {name} must be an array of numbers with one shape; got an array of "
+            f"objects of "
             f"shape {array.shape} (are the samples of unequal length?)."
         )
     if array.dtype.kind in "USMmV" and not jnp.issubdtype(array.dtype, jnp.floating):  # bfloat16 is of kind V
@@ -77,8 +84,10 @@ def standardize(data, names, shapes, dtypes, what) -> list:
         arrays = [data]
     if len(arrays) != len(names):
         raise ValueError(
-            f"Error when checking model {what}: the list of arrays that you are passing to your model is not the size the "
-            f"model expected. Expected to see {len(names)} array(s) for {list(names)}, but instead got {len(arrays)} array(s) "
+            f"Error when checking model {what}: the list of arrays that you are passing to your model is not the "
+            f"size the "
+            f"model expected. Expected to see {len(names)} array(s) for {list(names)}, but instead got "
+            f"{len(arrays)} array(s) "
             f"of shapes {[np.shape(a) for a in arrays[:5]]}."
         )
     result = []
@@ -87,7 +96,9 @@ def standardize(data, names, shapes, dtypes, what) -> list:
         if len(x.shape) == 1:
             x = x.as_column() if isinstance(x, Rows) else x.reshape(-1, 1)
         if len(x.shape) == 0:
-            raise ValueError(f"Error when checking {what}: expected {name} to be an array with a batch axis; got the scalar {x!r}.")
+            raise ValueError(
+                f"Error when checking {what}: expected {name} to be an array with a batch axis; got the scalar {x!r}."
+            )
         if shape is not None:
             check_shape(x, name, shape, what)
         result.append(_cast(x, dtype))
@@ -113,12 +124,14 @@ def check_shape(x, name, shape, what):
     """Raises a ValueError unless x has this shape, batch axis and unknown sizes apart."""
     if len(x.shape) != len(shape):
         raise ValueError(
-            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array with shape {tuple(x.shape)}"
+            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array with "
+            f"shape {tuple(x.shape)}"
         )
     for i, (got, want) in enumerate(zip(x.shape, shape, strict=True)):
         if want is not None and got != want and i > 0:
             raise ValueError(
-                f"Error when checking {what}: expected {name} to have shape {tuple(shape[1:])} but got array with shape "
+                f"Error when checking {what}: expected {name} to have shape {tuple(shape[1:])} but got array with "
+                f"shape "
                 f"{tuple(x.shape[1:])}"
             )
 
@@ -142,11 +155,13 @@ def check_lengths(inputs, targets, weights) -> int:
     n, m, w = length(inputs, "input"), length(targets, "target"), length(weights, "sample_weight")
     if n is not None and m is not None and n != m:
         raise ValueError(
-            f"Input arrays should have the same number of samples as target arrays. Found {n} input samples and {m} target samples."
+            f"Input arrays should have the same number of samples as target arrays. Found {n} input samples and "
+            f"{m} target samples."
         )
     if m is not None and w is not None and m != w:
         raise ValueError(
-            f"Sample_weight arrays should have the same number of samples as target arrays. Found {w} sample_weight arrays "
+            f"Sample_weight arrays should have the same number of samples as target arrays. Found {w} "
+            f"sample_weight arrays "
             f"and {m} target samples."
         )
     size = next((s for s in (n, m) if s is not None), None)
@@ -175,18 +190,23 @@ def check_target(y, loss, name, shape) -> None:
     """
     if loss == "categorical_crossentropy" and y.shape[-1] == 1 and shape[-1] != 1:
         raise ValueError(
-            f"You are passing a target array of shape {tuple(y.shape)} for output {name!r} of shape {shape} while using as "
-            "loss `categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of shape (samples, "
+            f"You are passing a target array of shape {tuple(y.shape)} for output {name!r} of shape {shape} while "
+            f"using as "
+            "loss `categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of shape "
+            "(samples, "
             "classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
             "`sparse_categorical_crossentropy`, which expects integer targets."
         )
     if loss == "sparse_categorical_crossentropy" and isinstance(y, np.ndarray) and shape[-1] is not None:
         low, high = y.min(initial=0), y.max(initial=0)
         if np.isnan(low) or np.isnan(high):
-            raise ValueError(f"the integer targets of output {name!r} hold NaN; labels from 0 to {shape[-1] - 1} are required.")
+            raise ValueError(
+                f"the integer targets of output {name!r} hold NaN; labels from 0 to {shape[-1] - 1} are required."
+            )
         if low < 0 or high >= shape[-1]:
             raise ValueError(
-                f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to {shape[-1] - 1} are "
+                f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to "
+                f"{shape[-1] - 1} are "
                 "required (one per class of the output)."
             )
 
@@ -229,12 +249,17 @@ def _per_output(x, names, what) -> list:
         if len(x) != len(names):
             raise ValueError(f"{what} must have one entry per output {list(names)}; got {len(x)}.")
         return list(x)
-    raise TypeError(f"The model has multiple outputs, so `{what}` should be either a list or a dict by name {list(names)}; got {type(x).__name__}.")
+    raise TypeError(
+        f"The model has multiple outputs, so `{what}` should be either a list or a dict by name {list(names)}; "
+        f"got {type(x).__name__}."
+    )
 
 
 def _class_weights(x, names) -> list:
     if isinstance(x, dict) and len(names) > 1 and not any(k in names for k in x):
-        raise ValueError(f"the model has several outputs: class_weight must be a dict by output name {list(names)}; got {x!r:.200}.")
+        raise ValueError(
+            f"the model has several outputs: class_weight must be a dict by output name {list(names)}; got {x!r:.200}."
+        )
     if isinstance(x, dict) and not any(isinstance(v, dict) for v in x.values()):
         return [x] if len(names) == 1 else [x.get(n) for n in names]
     return _per_output(x, names, "class_weight")
@@ -245,24 +270,37 @@ def _given_weights(w, y, name, mode):
     if w.ndim != rank:
         if rank == 1:
             raise ValueError(
-                f"Found a sample_weight array with shape {w.shape} for output {name!r}. In order to use timestep-wise sample "
+                f"Found a sample_weight array with shape {w.shape} for output {name!r}. In order to use "
+                f"timestep-wise sample "
                 "weights, you should specify sample_weight_mode=\"temporal\" in compile(); otherwise it must be 1-D."
             )
-        raise ValueError(f"Found a sample_weight array with shape {w.shape} for output {name!r}: temporal weights must be 2-D (samples, timesteps).")
+        raise ValueError(
+            f"Found a sample_weight array with shape {w.shape} for output {name!r}: temporal weights must be 2-D "
+            f"(samples, timesteps)."
+        )
     if w.shape != tuple(y.shape[:rank]):
-        raise ValueError(f"Found a sample_weight array with shape {w.shape} for targets of output {name!r} with shape {tuple(y.shape)}. sample_weight cannot be broadcast.")
+        raise ValueError(
+            f"Found a sample_weight array with shape {w.shape} for targets of output {name!r} with shape "
+            f"{tuple(y.shape)}. sample_weight cannot be broadcast."
+        )
     return w
 
 
 def _weights_of_classes(classes, y, name, mode):
     if mode == "temporal" or len(y.shape) > 2:
-        raise ValueError(f"`class_weight` not supported for 3+ dimensional or temporal targets (output {name!r}, shape {tuple(y.shape)}).")
+        raise ValueError(
+            f"`class_weight` not supported for 3+ dimensional or temporal targets (output {name!r}, shape "
+            f"{tuple(y.shape)})."
+        )
     y = np.asarray(y)
     labels = y.argmax(axis=1) if y.shape[1] > 1 else y.reshape(-1)
     known = sorted(classes)
     missing = sorted(set(np.unique(labels).tolist()) - set(known))
     if missing:
-        raise ValueError(f"`class_weight` must contain all classes in the data. The classes {missing} exist in the data but not in `class_weight`.")
+        raise ValueError(
+            f"`class_weight` must contain all classes in the data. The classes {missing} exist in the data but "
+            f"not in `class_weight`."
+        )
     table = np.array([classes[k] for k in known], "float32")
     return table[np.searchsorted(np.array(known), labels)]
 

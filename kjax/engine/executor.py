@@ -1,4 +1,5 @@
 """Executor: one compiled kind of step, bound to the variables it reads and replaces."""
+
 from __future__ import annotations
 
 import jax
@@ -56,7 +57,9 @@ class Executor:
                 allowed = [self.params[i].constraint(p) for i, p in zip(constrained, places, strict=True)]
                 constraints, leaked, self.constraint_constants = build_program(places, allowed)
                 if leaked:
-                    raise ValueError(f"a constraint uses the variables {[v.name for v in leaked]}; it may use its argument only.")
+                    raise ValueError(
+                        f"a constraint uses the variables {[v.name for v in leaked]}; it may use its argument only."
+                    )
         self.spec = Spec(
             program,
             len(self.params),
@@ -143,8 +146,17 @@ class Executor:
         with uninterrupted():
             state, logs = self._counted(
                 lambda: train_chunk(self.spec)(
-                    self._state(placement), logs, fixed, constants, rates, batches, rows, key, _number(key, count),
-                    np.int32(start), np.int32(stop),
+                    self._state(placement),
+                    logs,
+                    fixed,
+                    constants,
+                    rates,
+                    batches,
+                    rows,
+                    key,
+                    _number(key, count),
+                    np.int32(start),
+                    np.int32(stop),
                 )
             )
             self._take(state)
@@ -174,7 +186,9 @@ class Executor:
 
 def _loss_scale(program):
     """The factor of the loss for programs that compute in float16, whose gradients would vanish; else None."""
-    halves = [s for s in program.steps if s.operation is run_module.operation and s.template[1].get("dtype") == "float16"]
+    halves = [
+        s for s in program.steps if s.operation is run_module.operation and s.template[1].get("dtype") == "float16"
+    ]
     return _LOSS_SCALE if halves else None
 
 

@@ -1,4 +1,5 @@
 """Feeds: standardized arrays cut into batches, padded where the program allows it."""
+
 from __future__ import annotations
 
 import numpy as np

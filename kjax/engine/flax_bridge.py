@@ -1,4 +1,5 @@
 """The way to plain Flax and back: a model's graph as a linen module with named variables."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -166,7 +167,9 @@ class FlaxBridge:
         numbers = {id(v): i for i, v in enumerate(variables)}
         extra = [i for i, u in enumerate(updates) if id(u.variable) not in numbers]
         if extra:
-            raise ValueError(f"the variable {updates[extra[0]].variable.name!r} is updated but belongs to no layer of the model.")
+            raise ValueError(
+                f"the variable {updates[extra[0]].variable.name!r} is updated but belongs to no layer of the model."
+            )
         module = Graph(
             program,
             tuple(named),
@@ -195,7 +198,9 @@ class FlaxBridge:
                     raise ValueError(f"set_flax_variables: {'/'.join(path)} is missing.")
                 tree = tree[name]
             if tuple(np.shape(tree)) != tuple(w.shape):
-                raise ValueError(f"set_flax_variables: {'/'.join(path)} must have shape {tuple(w.shape)}; got {np.shape(tree)}.")
+                raise ValueError(
+                    f"set_flax_variables: {'/'.join(path)} must have shape {tuple(w.shape)}; got {np.shape(tree)}."
+                )
             found.append((w, tree))
         for w, value in found:
             w.assign(value)

@@ -1,4 +1,5 @@
 """InputLayer and Input: where data enters a model."""
+
 from __future__ import annotations
 
 import jax
@@ -24,24 +25,37 @@ class InputLayer(Layer):
     """
 
     def __init__(
-        self, input_shape=None, batch_size=None, batch_input_shape=None, dtype=None, input_tensor=None, sparse=False, name=None
+        self,
+        input_shape=None,
+        batch_size=None,
+        batch_input_shape=None,
+        dtype=None,
+        input_tensor=None,
+        sparse=False,
+        name=None,
     ):
         if not name:
             name = f"input_{K.get_uid('input')}"
         if sparse:
-            raise ValueError(f"Input {name!r}: sparse=True was given; kjax has dense inputs only. Convert the data to arrays.")
+            raise ValueError(
+                f"Input {name!r}: sparse=True was given; kjax has dense inputs only. Convert the data to arrays."
+            )
         super().__init__(dtype=dtype, name=name)
         self.trainable = False
         self.built = True
         self.sparse = sparse
         self.supports_masking = True
         if input_shape is not None and batch_input_shape is not None:
-            raise ValueError(f"Only provide the input_shape OR batch_input_shape argument to InputLayer {name!r}, not both.")
+            raise ValueError(
+                f"Only provide the input_shape OR batch_input_shape argument to InputLayer {name!r}, not both."
+            )
         if input_tensor is not None and batch_input_shape is None:
             batch_input_shape = tuple(input_tensor.shape)
         if batch_input_shape is None:
             if input_shape is None:
-                raise ValueError(f"An InputLayer ({name!r}) needs either a `batch_input_shape` or an `input_shape` argument.")
+                raise ValueError(
+                    f"An InputLayer ({name!r}) needs either a `batch_input_shape` or an `input_shape` argument."
+                )
             batch_input_shape = (batch_size, *_as_shape(input_shape, name))
         self.batch_input_shape = _as_shape(batch_input_shape, name)
         self.dtype = dtype or (K.floatx() if input_tensor is None else input_tensor.dtype)
@@ -59,7 +73,12 @@ class InputLayer(Layer):
         node.input_shapes = [self.batch_input_shape]
 
     def get_config(self):
-        return {"batch_input_shape": self.batch_input_shape, "dtype": self.dtype, "sparse": self.sparse, "name": self.name}
+        return {
+            "batch_input_shape": self.batch_input_shape,
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "name": self.name,
+        }
 
 
 def _as_shape(shape, name):
@@ -86,7 +105,9 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, ten
         KerasTensor of shape (batch, *shape).
     """
     if batch_shape is None and tensor is None and shape is None:
-        raise ValueError("Please provide to Input either a `shape` or a `batch_shape` argument (`shape` has no batch dimension).")
+        raise ValueError(
+            "Please provide to Input either a `shape` or a `batch_shape` argument (`shape` has no batch dimension)."
+        )
     if shape is not None and batch_shape is None:
         batch_shape = (None, *_as_shape(shape, name))
     layer = InputLayer(batch_input_shape=batch_shape, name=name, dtype=dtype, sparse=sparse, input_tensor=tensor)

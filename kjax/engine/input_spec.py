@@ -1,4 +1,5 @@
 """InputSpec: what a layer requires of its inputs, and the check against it."""
+
 from __future__ import annotations
 
 from kjax.graph import KerasTensor
@@ -35,7 +36,8 @@ def check_inputs(layer, inputs) -> None:
     for x in inputs:
         if not isinstance(x, KerasTensor):
             raise ValueError(
-                f"Layer {layer.name} was called with an input that isn't a symbolic tensor: {type(x).__name__} {x!r:.200}. "
+                f"Layer {layer.name} was called with an input that isn't a symbolic tensor: {type(x).__name__} "
+                f"{x!r:.200}. "
                 "All inputs to the layer should be tensors; use model.predict(...) to compute numbers."
             )
     if not layer.input_spec:

@@ -1,4 +1,5 @@
 """Intake: what users pass as data, checked against the model and made ready to feed."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -30,7 +31,9 @@ class Intake:
 
     def _build_from(self, x):
         """Builds a model that waited for its first data."""
-        arrays = [np.asarray(a) if not hasattr(a, "shape") else a for a in (x.values() if isinstance(x, dict) else to_list(x))]
+        arrays = [
+            np.asarray(a) if not hasattr(a, "shape") else a for a in (x.values() if isinstance(x, dict) else to_list(x))
+        ]
         shapes = [(None, *(a.shape[1:] if len(a.shape) > 1 else (1,))) for a in arrays]
         dtypes = [str(a.dtype) if np.dtype(a.dtype).kind in "iub" else None for a in arrays]
         if hasattr(self, "add"):
@@ -88,12 +91,19 @@ class Intake:
     def _check_stateful_size(self, size, batch_size):
         if self.stateful and batch_size and size > batch_size and size % batch_size:
             raise ValueError(
-                "In a stateful network, you should only pass inputs with a number of samples that can be divided by the "
+                "In a stateful network, you should only pass inputs with a number of samples that can be divided "
+                "by the "
                 f"batch size. Found: {size} samples and batch size {batch_size}."
             )
         fixed = next((t.shape[0] for t in self.inputs if t.shape[0] is not None), None)
-        if fixed is not None and batch_size and min(size, batch_size) != fixed and (size % fixed or batch_size != fixed):
+        if (
+            fixed is not None
+            and batch_size
+            and min(size, batch_size) != fixed
+            and (size % fixed or batch_size != fixed)
+        ):
             raise ValueError(
-                f"Model {self.name} was built for batches of exactly {fixed} samples (batch_input_shape); got {size} samples "
+                f"Model {self.name} was built for batches of exactly {fixed} samples (batch_input_shape); got "
+                f"{size} samples "
                 f"in batches of {batch_size}."
             )

@@ -1,4 +1,5 @@
 """Ctrl-C at a safe moment: never between giving buffers away and taking the new ones."""
+
 from __future__ import annotations
 
 import contextlib

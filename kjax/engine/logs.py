@@ -1,4 +1,5 @@
 """Logs: dictionaries of figures that answer to 'acc' and 'accuracy', and fetch numbers only when read."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,7 +11,9 @@ def _other_spelling(key):
     """'val_acc' for 'val_accuracy' and the reverse; None where there is none."""
     if not isinstance(key, str):
         return None
-    if key.endswith("accuracy") and not key.endswith(("binary_accuracy", "categorical_accuracy", "top_k_categorical_accuracy")):
+    if key.endswith("accuracy") and not key.endswith(
+        ("binary_accuracy", "categorical_accuracy", "top_k_categorical_accuracy")
+    ):
         return key[: -len("uracy")]
     return key + "uracy" if key.endswith("acc") else None
 

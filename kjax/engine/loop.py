@@ -1,4 +1,5 @@
 """The loops over in-memory data: fit, evaluate, predict. They move data and call back; they compute nothing."""
+
 from __future__ import annotations
 
 import time
@@ -71,7 +72,9 @@ def on_host(y) -> np.ndarray:
     return y.astype(K.floatx()) if str(y.dtype) in ("bfloat16", "float16") and str(y.dtype) != K.floatx() else y
 
 
-def fit_loop(model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_epoch, validate, steps=None, validation_freq=1):
+def fit_loop(
+    model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_epoch, validate, steps=None, validation_freq=1
+):
     """Trains.
 
     Args:
@@ -169,7 +172,9 @@ def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done,
     """Dispatches the batches of one chunk, a few at a time; returns how many were run."""
     placement = model._placement
     batches, rows = jax.device_put((batches, rows)) if placement is None else placement.batch((batches, rows), axis=1)
-    logs = jax.numpy.zeros((jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), jax.dtypes.canonicalize_dtype("float64"))
+    logs = jax.numpy.zeros(
+        (jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), jax.dtypes.canonicalize_dtype("float64")
+    )
     start = 0
     while start < count and not model.stop_training:
         stop = min(count, start + max(1, int(_DISPATCH_SECONDS / model._step_seconds)))

@@ -1,4 +1,5 @@
 """Running Flax modules inside the graph with a layer's variables bound to their parameters."""
+
 from __future__ import annotations
 
 import functools
@@ -52,7 +53,10 @@ def run_module(ctx, module, variables, inputs, kwargs, training=None, rowwise=Tr
     phase = ctx.training if training is None else bool(training)
     kwargs = dict(kwargs)
     if dtype is not None:
-        inputs, kwargs = _cast(list(inputs), dtype), {k: _cast(v, dtype) if _holds_arrays(v) else v for k, v in kwargs.items()}
+        inputs, kwargs = (
+            _cast(list(inputs), dtype),
+            {k: _cast(v, dtype) if _holds_arrays(v) else v for k, v in kwargs.items()},
+        )
         if not variables.get("batch_stats"):
             variables = _cast(variables, dtype)
     if "training" in takes:

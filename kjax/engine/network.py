@@ -1,4 +1,5 @@
 """Network: a directed graph of layers between input and output tensors."""
+
 from __future__ import annotations
 
 import json
@@ -35,7 +36,8 @@ class Network(Layer):
         unknown = set(kwargs) - set(names)
         if len(args) > len(names) or unknown:
             raise TypeError(
-                f"{type(self).__name__} takes {', '.join(names)}; got {len(args)} positional arguments and {sorted(kwargs)}."
+                f"{type(self).__name__} takes {', '.join(names)}; got {len(args)} positional arguments and "
+                f"{sorted(kwargs)}."
             )
         given.update(kwargs)
         if tensors:
@@ -68,7 +70,10 @@ class Network(Layer):
         self.inputs = _tensors(inputs, "inputs")
         self.outputs = _tensors(outputs, "outputs")
         if len(set(map(id, self.inputs))) != len(self.inputs):
-            raise ValueError(f"The list of inputs passed to the model is redundant. All inputs should only appear once. Found: {self.inputs}")
+            raise ValueError(
+                f"The list of inputs passed to the model is redundant. All inputs should only appear once. Found: "
+                f"{self.inputs}"
+            )
         for x in self.inputs:
             if not hasattr(x, "_keras_history"):
                 raise ValueError(
@@ -116,7 +121,9 @@ class Network(Layer):
         """
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers.")
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers."
+                )
             return self.layers[index]
         if not name:
             raise ValueError("Provide either a layer name or layer index.")
@@ -153,7 +160,8 @@ class Network(Layer):
         for w, value in zip(handles, weights, strict=True):
             if tuple(np.shape(value)) != tuple(w.shape):
                 raise ValueError(
-                    f"Model {self.name}: weight {w.name!r} has shape {tuple(w.shape)}, which is not compatible with the "
+                    f"Model {self.name}: weight {w.name!r} has shape {tuple(w.shape)}, which is not compatible "
+                    f"with the "
                     f"provided shape {tuple(np.shape(value))}."
                 )
         K.batch_set_value(list(zip(handles, weights, strict=True)))
@@ -210,7 +218,9 @@ class Network(Layer):
 
     def get_losses_for(self, inputs):
         if inputs is None:
-            return unique([*self._per_input_losses.get(None, []), *[x for y in self.layers for x in y.get_losses_for(None)]])
+            return unique(
+                [*self._per_input_losses.get(None, []), *[x for y in self.layers for x in y.get_losses_for(None)]]
+            )
         if self._is_graph_network and tuple(id(x) for x in to_list(inputs)) == self._own_key():
             return self.losses
         return super().get_losses_for(inputs)
@@ -219,7 +229,9 @@ class Network(Layer):
         if not self.trainable and not self.stateful:
             return []
         if inputs is None:
-            return unique([*self._per_input_updates.get(None, []), *[x for y in self.layers for x in y.get_updates_for(None)]])
+            return unique(
+                [*self._per_input_updates.get(None, []), *[x for y in self.layers for x in y.get_updates_for(None)]]
+            )
         if self._is_graph_network and tuple(id(x) for x in to_list(inputs)) == self._own_key():
             return self.updates
         return super().get_updates_for(inputs)
@@ -231,7 +243,9 @@ class Network(Layer):
     @property
     def state_updates(self) -> list:
         """Updates of stateful layers: made when predicting and testing too."""
-        return unique([u for layer in self.layers if getattr(layer, "stateful", False) for u in self._updates_of(layer)])
+        return unique(
+            [u for layer in self.layers if getattr(layer, "stateful", False) for u in self._updates_of(layer)]
+        )
 
     def _updates_of(self, layer):
         if isinstance(layer, Network):
@@ -286,7 +300,9 @@ class Network(Layer):
             raise NotImplementedError(f"Model {self.name}: a subclass of Model defines `compute_output_shape` itself.")
         shapes = [tuple(s) for s in (input_shape if isinstance(input_shape, list) else [input_shape])]
         if len(shapes) != len(self.inputs):
-            raise ValueError(f"Model {self.name} has {len(self.inputs)} inputs; {len(shapes)} input shapes were given: {shapes}.")
+            raise ValueError(
+                f"Model {self.name} has {len(self.inputs)} inputs; {len(shapes)} input shapes were given: {shapes}."
+            )
         tensors = [KerasTensor(s, x.dtype) for s, x in zip(shapes, self.inputs, strict=True)]
         outputs, _, _ = self.run_internal_graph(tensors)
         return unlist([tuple(x.shape) for x in outputs])
@@ -299,7 +315,9 @@ class Network(Layer):
         """
         masks = [None] * len(inputs) if masks is None else masks
         if len(inputs) != len(self.inputs):
-            raise ValueError(f"Model {self.name} expects {len(self.inputs)} inputs, but received {len(inputs)}: {inputs}")
+            raise ValueError(
+                f"Model {self.name} expects {len(self.inputs)} inputs, but received {len(inputs)}: {inputs}"
+            )
         computed = {id(x): (new, mask) for x, new, mask in zip(self.inputs, inputs, masks, strict=True)}
         for node in self._nodes:
             if all(id(x) in computed for x in node.output_tensors):
@@ -332,7 +350,9 @@ class Network(Layer):
 
     def get_config(self) -> dict:
         if not self._is_graph_network or getattr(self, "_subclassed", False):
-            raise NotImplementedError(f"Model {self.name} is a subclass of Model: its Python code is its only description.")
+            raise NotImplementedError(
+                f"Model {self.name} is a subclass of Model: its Python code is its only description."
+            )
         return graph_config(self)
 
     @classmethod
@@ -426,4 +446,7 @@ def _plain(value):
         return {"type": "ndarray", "value": value.tolist()}
     if callable(value):
         return value.__name__
-    raise TypeError(f"the config holds {value!r:.100} of type {type(value).__name__}, which JSON cannot hold; see the layer's get_config.")
+    raise TypeError(
+        f"the config holds {value!r:.100} of type {type(value).__name__}, which JSON cannot hold; see the layer's "
+        f"get_config."
+    )

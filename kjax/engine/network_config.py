@@ -1,4 +1,5 @@
 """Configs of functional models: from the graph to plain data and back."""
+
 from __future__ import annotations
 
 import copy
@@ -26,7 +27,8 @@ def graph_config(model) -> dict:
     layers = []
     for layer in model.layers:
         inbound = [
-            _call_config(layer, node, kept) for i, node in enumerate(layer._inbound_nodes)
+            _call_config(layer, node, kept)
+            for i, node in enumerate(layer._inbound_nodes)
             if (id(layer), i) in kept and node.inbound_layers
         ]
         layers.append(
@@ -58,7 +60,8 @@ def _call_config(layer, node, kept) -> list:
             json.dumps(arguments)
         except TypeError:
             warnings.warn(
-                f"Layer {layer.name} was passed non-serializable keyword arguments: {arguments}. They will not be included "
+                f"Layer {layer.name} was passed non-serializable keyword arguments: {arguments}. They will not be "
+                f"included "
                 "in the serialized model (and thus will be missing at deserialization time).",
                 stacklevel=2,
             )
@@ -104,7 +107,9 @@ def graph_from_config(config, custom_objects=None):
             layer(inputs[0] if len(inputs) == 1 else inputs, **kwargs)
         if len(later) == len(waiting):
             names = sorted({layer.name for layer, _ in later})
-            raise ValueError(f"the config cannot be built: the inputs of layers {names} refer to missing layers or to one another.")
+            raise ValueError(
+                f"the config cannot be built: the inputs of layers {names} refer to missing layers or to one another."
+            )
         waiting = later
     inputs = [_output_of(layers, c) for c in config["input_layers"]]
     outputs = [_output_of(layers, c) for c in config["output_layers"]]
@@ -126,5 +131,8 @@ def _available(layers, coordinate) -> bool:
 def _output_of(layers, coordinate):
     node = _node_of(layers, coordinate)
     if node is None or not 0 <= coordinate[2] < len(node.output_tensors):
-        raise ValueError(f"the config refers to output {coordinate[2]} of call {coordinate[1]} of {coordinate[0]!r}, which does not exist.")
+        raise ValueError(
+            f"the config refers to output {coordinate[2]} of call {coordinate[1]} of {coordinate[0]!r}, which "
+            f"does not exist."
+        )
     return node.output_tensors[coordinate[2]]

@@ -1,4 +1,5 @@
 """Node: one call of a layer, linking the layers its inputs come from with its outputs."""
+
 from __future__ import annotations
 
 __all__ = ["Node"]

@@ -1,4 +1,5 @@
 """From losses and metrics as users name them to the tensors a step computes."""
+
 from __future__ import annotations
 
 import inspect
@@ -144,7 +145,9 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
         entries = [loss] * len(names)
     factors = nested(loss_weights, names, "loss_weights")
     if isinstance(loss_weights, (int, float)) and len(names) > 1:
-        raise ValueError(f"loss_weights must be a list or a dict with one factor per output {list(names)}; got {loss_weights!r}.")
+        raise ValueError(
+            f"loss_weights must be a list or a dict with one factor per output {list(names)}; got {loss_weights!r}."
+        )
     modes = nested(sample_weight_mode, names, "sample_weight_mode")
     given = nested(target_tensors, names, "target_tensors") if target_tensors is not None else [None] * len(names)
     objectives = []
@@ -205,7 +208,8 @@ def _score(fn, target, output):
 def _require_tensor(fn, result):
     if not isinstance(result, (KerasTensor, Variable)):
         raise TypeError(
-            f"the loss or metric {loss_name(fn)!r} must return a tensor computed from y_true and y_pred by keras.backend "
+            f"the loss or metric {loss_name(fn)!r} must return a tensor computed from y_true and y_pred by "
+            f"keras.backend "
             f"functions; it returned {type(result).__name__}."
         )
 
@@ -290,7 +294,9 @@ def collect(argument, names, what) -> list:
     if isinstance(argument, dict):
         return [to_list(m) if m is not None else [] for m in nested(argument, names, what)]
     if not isinstance(argument, (list, tuple)):
-        raise TypeError(f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {argument!r:.200}")
+        raise TypeError(
+            f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {argument!r:.200}"
+        )
     if len(names) > 1 and any(isinstance(m, (list, tuple)) for m in argument):
         return [list(to_list(m)) if m is not None else [] for m in nested(argument, names, what)]
     flat = [m for entry in argument for m in (entry if isinstance(entry, (list, tuple)) else [entry])]

@@ -1,4 +1,5 @@
 """Mixin of Model: saving and loading files."""
+
 from __future__ import annotations
 
 from kjax import saving

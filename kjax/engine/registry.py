@@ -1,4 +1,5 @@
 """The classes a model config may name, filled in by the rooms that define them."""
+
 from __future__ import annotations
 
 from kjax.utils.generic_utils import deserialize_keras_object, serialize_keras_object

@@ -1,4 +1,5 @@
 """Sequential: a stack of layers."""
+
 from __future__ import annotations
 
 import copy
@@ -130,7 +131,9 @@ class Sequential(Model):
             self._finish()
             return
         if input_shape is None:
-            raise ValueError(f"Model {self.name}: input_shape must be given to build a Sequential whose first layer has none.")
+            raise ValueError(
+                f"Model {self.name}: input_shape must be given to build a Sequential whose first layer has none."
+            )
         if not self._layers:
             raise TypeError(f"Sequential model {self.name} is empty: add layers before building it.")
         self._build_input_shape = tuple(input_shape)

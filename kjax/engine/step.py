@@ -1,4 +1,5 @@
 """The pure steps: train, test and predict as jitted functions of a state and a batch."""
+
 from __future__ import annotations
 
 import functools

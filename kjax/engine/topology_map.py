@@ -1,4 +1,5 @@
 """From output tensors back to the inputs: the layers and calls a model is made of, in Keras's order."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -32,7 +33,8 @@ class Expression(Layer):
 
     def get_config(self):
         raise NotImplementedError(
-            f"the tensor {self._result.name!r} was computed by keras.backend functions outside of any layer, which has no "
+            f"the tensor {self._result.name!r} was computed by keras.backend functions outside of any layer, "
+            f"which has no "
             "config; to save this model, put the computation in a Lambda layer."
         )
 
@@ -44,7 +46,8 @@ def ensure_history(tensors) -> None:
             continue
         if t.op is None:
             raise ValueError(
-                f"the tensor {t.name!r} is a placeholder that no Input layer made; models take tensors from keras.layers.Input."
+                f"the tensor {t.name!r} is a placeholder that no Input layer made; models take tensors from "
+                f"keras.layers.Input."
             )
         sources = _sources(t)
         layer = Expression(sources, t)
@@ -71,7 +74,9 @@ def _sources(tensor) -> list:
         if hasattr(t, "_keras_history"):
             found.append(t)
         elif t.op is None:
-            raise ValueError(f"the tensor {t.name!r} is a placeholder that no Input layer made; use keras.layers.Input.")
+            raise ValueError(
+                f"the tensor {t.name!r} is a placeholder that no Input layer made; use keras.layers.Input."
+            )
         else:
             stack.extend(reversed(t.op.leaves))
     return found
@@ -151,7 +156,9 @@ def map_graph(inputs, outputs) -> TopologyMap:
     names = [layer.name for layer in ordered]
     for name in names:
         if names.count(name) != 1:
-            raise ValueError(f"The name {name!r} is used {names.count(name)} times in the model. All layer names should be unique.")
+            raise ValueError(
+                f"The name {name!r} is used {names.count(name)} times in the model. All layer names should be unique."
+            )
     positions = {id(n): i for i, n in enumerate(order)}
     nodes = sorted(order, key=lambda n: (-nodes_depth[id(n)], positions[id(n)]))
     return TopologyMap(nodes, ordered)

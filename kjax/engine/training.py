@@ -1,4 +1,5 @@
 """Model: a network that can be compiled, trained, evaluated and asked for predictions."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -91,13 +92,29 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
             raise TypeError(f"Unrecognized keyword arguments of fit: {kwargs}")
         self._require_compiled("fit")
         if generator_loop.is_generator(x):
-            generator_loop.refuse_with_generator("fit", y=y, sample_weight=sample_weight, validation_split=validation_split)
+            generator_loop.refuse_with_generator(
+                "fit", y=y, sample_weight=sample_weight, validation_split=validation_split
+            )
             return self.fit_generator(
-                x, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
-                max_queue_size, workers, use_multiprocessing, shuffle, initial_epoch, validation_freq=validation_freq,
+                x,
+                steps_per_epoch,
+                epochs,
+                verbose,
+                callbacks,
+                validation_data,
+                validation_steps,
+                class_weight,
+                max_queue_size,
+                workers,
+                use_multiprocessing,
+                shuffle,
+                initial_epoch,
+                validation_freq=validation_freq,
             )
         if x is None and y is None and steps_per_epoch is None:
-            raise ValueError("If fitting from data tensors, you should specify the `steps_per_epoch` argument; else pass x and y.")
+            raise ValueError(
+                "If fitting from data tensors, you should specify the `steps_per_epoch` argument; else pass x and y."
+            )
         batch_size = _batch_size(batch_size)
         feed = self._standardize_user_data(x, y, sample_weight, class_weight, batch_size)
         feed, held = self._validation_feed(feed, validation_split, validation_data, batch_size)
@@ -123,8 +140,16 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         return self._run_fit(
             watched,
             lambda: loop.fit_loop(
-                self, feed, batch_size, epochs, watched, shuffle, initial_epoch,
-                validate if held is not None else None, steps_per_epoch, validation_freq,
+                self,
+                feed,
+                batch_size,
+                epochs,
+                watched,
+                shuffle,
+                initial_epoch,
+                validate if held is not None else None,
+                steps_per_epoch,
+                validation_freq,
             ),
         )
 
@@ -169,19 +194,29 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         if given is not None:
             if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
                 raise ValueError(
-                    "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, val_sample_weights) "
+                    "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, "
+                    "val_sample_weights) "
                     f"items; got {type(given).__name__} with {len(given) if hasattr(given, '__len__') else '?'} items."
                 )
-            return feed, self._standardize_user_data(given[0], given[1], given[2] if len(given) == 3 else None, None, batch_size)
+            return feed, self._standardize_user_data(
+                given[0], given[1], given[2] if len(given) == 3 else None, None, batch_size
+            )
         if not split:
             return feed, None
         if not 0.0 < split < 1.0:
             raise ValueError(f"validation_split must be in [0, 1); got {split!r}.")
         at = int(feed.size * (1.0 - split))
         if at < 1 or at == feed.size:
-            raise ValueError(f"validation_split={split} of {feed.size} samples leaves none for {'training' if at < 1 else 'validation'}.")
+            raise ValueError(
+                f"validation_split={split} of {feed.size} samples leaves none for "
+                f"{'training' if at < 1 else 'validation'}."
+            )
         parts = [
-            Feed([data_room.cut(x, a, b) for x in feed.data], [None if w is None else w[a:b] for w in feed.weights], b - a)
+            Feed(
+                [data_room.cut(x, a, b) for x in feed.data],
+                [None if w is None else w[a:b] for w in feed.weights],
+                b - a,
+            )
             for a, b in ((0, at), (at, feed.size))
         ]
         return parts[0], parts[1]
@@ -201,7 +236,9 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         batch_size = _batch_size(batch_size)
         feed = self._standardize_user_data(x, y, sample_weight, None, batch_size)
         bar = callback_room.Progbar(target=steps if steps is not None else feed.size) if verbose == 1 else None
-        moved = None if bar is None else (lambda samples, batches: bar.update(batches if steps is not None else samples))
+        moved = (
+            None if bar is None else (lambda samples, batches: bar.update(batches if steps is not None else samples))
+        )
         return unlist(loop.test_loop(self, feed, batch_size, steps, moved))
 
     def predict(self, x, batch_size=None, verbose=0, steps=None, **kwargs):
@@ -219,7 +256,9 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         size = data_room.check_lengths(xs, [], [])
         self._check_stateful_size(size, batch_size)
         bar = callback_room.Progbar(target=steps if steps is not None else size) if verbose == 1 else None
-        moved = None if bar is None else (lambda samples, batches: bar.update(batches if steps is not None else samples))
+        moved = (
+            None if bar is None else (lambda samples, batches: bar.update(batches if steps is not None else samples))
+        )
         return unlist(loop.predict_loop(self, Feed(xs, [], size), batch_size, steps, moved))
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, reset_metrics=True):
@@ -290,21 +329,42 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         """
         self._require_compiled("fit_generator")
         return generator_loop.fit_generator(
-            self, generator, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
-            max_queue_size, workers, use_multiprocessing, shuffle, initial_epoch, validation_freq,
+            self,
+            generator,
+            steps_per_epoch,
+            epochs,
+            verbose,
+            callbacks,
+            validation_data,
+            validation_steps,
+            class_weight,
+            max_queue_size,
+            workers,
+            use_multiprocessing,
+            shuffle,
+            initial_epoch,
+            validation_freq,
         )
 
-    def evaluate_generator(self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):
+    def evaluate_generator(
+        self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0
+    ):
         """As `evaluate`, on `steps` batches of a generator."""
         self._require_compiled("evaluate_generator")
         return unlist(
-            generator_loop.evaluate_generator(self, generator, steps, max_queue_size, workers, use_multiprocessing, verbose)
+            generator_loop.evaluate_generator(
+                self, generator, steps, max_queue_size, workers, use_multiprocessing, verbose
+            )
         )
 
-    def predict_generator(self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):
+    def predict_generator(
+        self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0
+    ):
         """As `predict`, on `steps` batches of a generator."""
         return unlist(
-            generator_loop.predict_generator(self, generator, steps, max_queue_size, workers, use_multiprocessing, verbose)
+            generator_loop.predict_generator(
+                self, generator, steps, max_queue_size, workers, use_multiprocessing, verbose
+            )
         )
 
 

@@ -1,4 +1,5 @@
 """Symbolic tensors, variables, recorded operations and the pure programs they become."""
+
 from kjax.graph.context import Context, resolving
 from kjax.graph.operators import absolute_value, elementwise
 from kjax.graph.program import Program, build_program

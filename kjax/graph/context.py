@@ -1,4 +1,5 @@
 """What an operation may know beyond its arguments: phase, random keys, valid rows."""
+
 from __future__ import annotations
 
 import threading

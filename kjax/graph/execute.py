@@ -1,4 +1,5 @@
 """Compiled evaluation of programs."""
+
 from __future__ import annotations
 
 import functools

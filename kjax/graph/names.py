@@ -1,4 +1,5 @@
 """Name scopes: prefixes that weights take from the layers they are built in."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Python operators and slicing on symbolic tensors and variables."""
+
 from __future__ import annotations
 
 import operator
@@ -80,7 +81,9 @@ def _index(index):
 @op(name="strided_slice")
 def _slice_dynamic(x, starts, stops, steps, kinds):
     index = tuple(
-        k if k is None or k is Ellipsis else (int(a) if k == "at" else slice(*(None if v is None else int(v) for v in (a, b, c))))
+        k
+        if k is None or k is Ellipsis
+        else (int(a) if k == "at" else slice(*(None if v is None else int(v) for v in (a, b, c))))
         for k, a, b, c in zip(kinds, starts, stops, steps, strict=True)
     )
     return x[index]
@@ -90,7 +93,9 @@ def _slice(x, index):
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(p, slice) and any(isinstance(v, KerasTensor) for v in (p.start, p.stop, p.step)) for p in parts):
         kinds = ["slice" if isinstance(p, slice) else p if p is None or p is Ellipsis else "at" for p in parts]
-        starts = [p.start if isinstance(p, slice) else p if k == "at" else None for p, k in zip(parts, kinds, strict=True)]
+        starts = [
+            p.start if isinstance(p, slice) else p if k == "at" else None for p, k in zip(parts, kinds, strict=True)
+        ]
         stops = [p.stop if isinstance(p, slice) else None for p in parts]
         steps = [p.step if isinstance(p, slice) else None for p in parts]
         return _slice_dynamic(x, starts, stops, steps, kinds)

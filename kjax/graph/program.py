@@ -1,11 +1,11 @@
 """Program: a piece of graph as a pure, hashable function, shared by equal architectures."""
+
 from __future__ import annotations
 
 import weakref
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from kjax.graph.context import Context
 from kjax.graph.record import Body, evaluate, fill, template_key
@@ -43,7 +43,18 @@ class Program:
         random: whether a step draws random numbers.
     """
 
-    __slots__ = ("__weakref__", "_hash", "_key", "constants", "inputs", "outputs", "random", "rowwise", "steps", "variables")
+    __slots__ = (
+        "__weakref__",
+        "_hash",
+        "_key",
+        "constants",
+        "inputs",
+        "outputs",
+        "random",
+        "rowwise",
+        "steps",
+        "variables",
+    )
 
     def __init__(self, inputs, variables, constants, steps, outputs, rowwise, random):
         self.inputs = inputs
@@ -58,7 +69,10 @@ class Program:
             variables,
             constants,
             outputs,
-            tuple((s.operation.name, id(s.operation.fn), template_key(s.template), s.reads, s.writes, s.draw) for s in steps),
+            tuple(
+                (s.operation.name, id(s.operation.fn), template_key(s.template), s.reads, s.writes, s.draw)
+                for s in steps
+            ),
         )
         self._hash = hash(self._key)
 
@@ -145,7 +159,8 @@ class _Builder:
                 continue
             if t.op is None:
                 raise ValueError(
-                    f"the value of the placeholder {t.name!r} of shape {tuple(t.shape)} is needed but it is not among the "
+                    f"the value of the placeholder {t.name!r} of shape {tuple(t.shape)} is needed but it is not "
+                    f"among the "
                     f"inputs {[i.name for i in self.inputs]}: the graph is disconnected, or an input is missing."
                 )
             todo = [v for v in t.op.leaves if isinstance(v, KerasTensor) and id(v) not in done]
@@ -172,9 +187,7 @@ class _Builder:
             self.variables.append(v)
         seen = {id(v) for v in first_variables}
         self.leaves(ops, outputs)
-        self.variables = [
-            v for i, v in enumerate(self.variables) if i < len(first_variables) or id(v) not in seen
-        ]
+        self.variables = [v for i, v in enumerate(self.variables) if i < len(first_variables) or id(v) not in seen]
         known = list(self.inputs) + self.variables + self.constants
         slots = {id(t): i for i, t in enumerate(known)}
         batch = {id(t) for t in self.inputs}
@@ -253,4 +266,3 @@ def build_program(inputs, outputs, variables=()):
     builder = _Builder(inputs, {})
     program = builder.build(list(outputs), list(variables))
     return program, builder.variables, [jnp.asarray(c) for c in builder.constants]
-

@@ -1,4 +1,5 @@
 """Random keys: one kind for the whole package, derived from NumPy's global generator."""
+
 from __future__ import annotations
 
 import jax

@@ -1,4 +1,5 @@
 """Recording: calls of operations on symbolic tensors become nodes of a graph."""
+
 from __future__ import annotations
 
 import functools
@@ -309,7 +310,9 @@ def _inferred(node):
 
 def infer(node):
     """The structure of the outputs and, for each, (shape, dtype, static values)."""
-    unknown = any(None in v.shape or getattr(v, "static", None) is not None for v in node.leaves if isinstance(v, KerasTensor))
+    unknown = any(
+        None in v.shape or getattr(v, "static", None) is not None for v in node.leaves if isinstance(v, KerasTensor)
+    )
     unknown = unknown or any(_has_unknown(b) for b in _bodies(node.template))
     try:
         first = _trial(node, 0)

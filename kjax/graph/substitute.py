@@ -1,4 +1,5 @@
 """Re-recording a piece of graph with some of its tensors replaced."""
+
 from __future__ import annotations
 
 import jax

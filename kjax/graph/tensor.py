@@ -1,4 +1,5 @@
 """Symbolic tensors and the recorded operations that produce them."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,5 @@
 """Update: the intention to replace a variable's value when a program has run."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -25,5 +26,7 @@ def as_update(x) -> Update:
     if isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], Variable):
         return Update(x[0], x[1])
     if isinstance(x, KerasTensor):
-        raise TypeError(f"an update must say which variable changes: use K.update(variable, value); got the tensor {x!r}.")
+        raise TypeError(
+            f"an update must say which variable changes: use K.update(variable, value); got the tensor {x!r}."
+        )
     raise TypeError(f"an update must be K.update(variable, value) or a pair (variable, value); got {type(x).__name__}.")

@@ -1,4 +1,5 @@
 """Variable: the handle of one weight or other piece of state."""
+
 from __future__ import annotations
 
 import itertools
@@ -41,7 +42,9 @@ class Variable:
                 raise ValueError("a Variable given a function as value needs shape= and dtype= too")
             self._thunk = value
         else:
-            value = jnp.asarray(value, dtype=dtype) if not isinstance(value, np.ndarray) else np.array(value, dtype=dtype)
+            value = (
+                jnp.asarray(value, dtype=dtype) if not isinstance(value, np.ndarray) else np.array(value, dtype=dtype)
+            )
             shape, dtype = value.shape, str(value.dtype)
             self._value = value
         self.shape = TensorShape(int(d) for d in shape)
@@ -91,7 +94,8 @@ class Variable:
             value = np.asarray(self._thunk(), dtype=self.dtype)
             if value.shape != tuple(self.shape):
                 raise ValueError(
-                    f"the initializer of {self._name!r} gave an array of shape {value.shape}; {tuple(self.shape)} was required."
+                    f"the initializer of {self._name!r} gave an array of shape {value.shape}; {tuple(self.shape)} "
+                    f"was required."
                 )
             self._value, self._thunk = value, None
         return self._value
@@ -105,7 +109,9 @@ class Variable:
         if not isinstance(value, (jax.Array, np.ndarray)) or str(value.dtype) != self.dtype:
             value = np.asarray(value, dtype=self.dtype)
         if tuple(value.shape) != tuple(self.shape):
-            raise ValueError(f"{self._name!r} has shape {tuple(self.shape)}; a value of shape {tuple(value.shape)} was given.")
+            raise ValueError(
+                f"{self._name!r} has shape {tuple(self.shape)}; a value of shape {tuple(value.shape)} was given."
+            )
         # A copy: the caller may go on changing its own array, and a training step gives its buffers away.
         value = np.array(value) if isinstance(value, np.ndarray) else jnp.array(value, copy=True)
         self._value, self._thunk = value, None

@@ -188,11 +188,11 @@ def _correlate(x, g, strides, dilation, pads, kernel):
     step = max(_BLOCK, -(-x.shape[0] // _MOST_BLOCKS))
     total = None
     for b in range(0, x.shape[0], step):
-        part = x[b : b + step], g[b : b + step]
         if total is not None:
             # One block after the other: then all use the same memory for their turned copies.
-            *part, total = lax.optimization_barrier((*part, total))
-        w = lax.conv_general_dilated(*part, dilation, pads, rhs_dilation=strides, dimension_numbers=layout)
+            x, g, total = lax.optimization_barrier((x, g, total))
+        part, of = x[b : b + step], g[b : b + step]
+        w = lax.conv_general_dilated(part, of, dilation, pads, rhs_dilation=strides, dimension_numbers=layout)
         total = w if total is None else total + w
     return total
 

@@ -1,4 +1,5 @@
 """`multi_gpu_model`: one model on several devices, in Keras's spelling."""
+
 from __future__ import annotations
 
 import jax

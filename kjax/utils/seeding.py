@@ -1,4 +1,5 @@
 """One call that makes a run reproducible."""
+
 from __future__ import annotations
 
 import random

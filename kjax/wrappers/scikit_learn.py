@@ -1,4 +1,5 @@
 """Models as scikit-learn estimators."""
+
 from __future__ import annotations
 
 import copy
@@ -14,7 +15,12 @@ from kjax.utils.np_utils import to_categorical
 
 __all__ = ["BaseWrapper", "KerasClassifier", "KerasRegressor"]
 
-_MODEL_METHODS = {"fit": Model.fit, "predict": Model.predict, "evaluate": Model.evaluate, "predict_classes": Sequential.predict_classes}
+_MODEL_METHODS = {
+    "fit": Model.fit,
+    "predict": Model.predict,
+    "evaluate": Model.evaluate,
+    "predict_classes": Sequential.predict_classes,
+}
 
 
 class BaseWrapper:
@@ -63,13 +69,20 @@ class BaseWrapper:
         """Refuses parameters that neither `build_fn` nor the model's methods take."""
         builder = self._builder
         if builder is None:
-            raise ValueError(f"{type(self).__name__}: build_fn must be a function that returns a compiled model; got None.")
+            raise ValueError(
+                f"{type(self).__name__}: build_fn must be a function that returns a compiled model; got None."
+            )
         known = [builder, *_MODEL_METHODS.values()]
         accepted = {name for fn in known for name in _names(fn)}
-        open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(builder).parameters.values())
+        open_ended = any(
+            p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(builder).parameters.values()
+        )
         for name in params:
             if name not in accepted and name != "nb_epoch" and not open_ended:
-                raise ValueError(f"{name} is not a legal parameter: neither {getattr(builder, '__name__', builder)!r} nor fit, predict or evaluate takes it.")
+                raise ValueError(
+                    f"{name} is not a legal parameter: neither {getattr(builder, '__name__', builder)!r} nor fit, "
+                    f"predict or evaluate takes it."
+                )
 
     def get_params(self, **params):
         """The parameters, `build_fn` among them; of `deep` no use is made."""
@@ -177,7 +190,10 @@ class KerasClassifier(BaseWrapper):
         for name, value in zip(self.model.metrics_names, values, strict=True):
             if name in ("acc", "accuracy"):
                 return value
-        raise ValueError("The model is not configured to compute accuracy. You should pass `metrics=[\"accuracy\"]` to `model.compile()`.")
+        raise ValueError(
+            "The model is not configured to compute accuracy. You should pass `metrics=[\"accuracy\"]` to "
+            "`model.compile()`."
+        )
 
 
 class KerasRegressor(BaseWrapper):
@@ -187,8 +203,10 @@ class KerasRegressor(BaseWrapper):
 
     def predict(self, x, **kwargs):
         """Predictions, shape (samples,) or (samples, outputs)."""
-        return np.squeeze(self.model.predict(x, **self.filter_sk_params(Model.predict, kwargs)), axis=-1) if self._single else (
-            self.model.predict(x, **self.filter_sk_params(Model.predict, kwargs))
+        return (
+            np.squeeze(self.model.predict(x, **self.filter_sk_params(Model.predict, kwargs)), axis=-1)
+            if self._single
+            else (self.model.predict(x, **self.filter_sk_params(Model.predict, kwargs)))
         )
 
     @property

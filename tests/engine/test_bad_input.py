@@ -1,4 +1,5 @@
 """Bad input ends in one clear error before training starts, and the model stays as it was."""
+
 import numpy as np
 import pytest
 
@@ -47,7 +48,9 @@ def test_text_as_data_is_a_type_error():
         classifier().fit(np.array([["a", "b", "c"]]), Y[:1], verbose=0)
 
 
-@pytest.mark.parametrize(("labels", "text"), [([0, 1, 2], "range from 0"), ([-1, 0, 1], "range from -1"), ([0, np.nan, 1], "NaN")])
+@pytest.mark.parametrize(
+    ("labels", "text"), [([0, 1, 2], "range from 0"), ([-1, 0, 1], "range from -1"), ([0, np.nan, 1], "NaN")]
+)
 def test_sparse_labels_must_be_classes(labels, text):
     model = classifier("sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match=text):
@@ -68,7 +71,10 @@ def test_fit_before_compile():
         ({"optimizer": "sgd", "loss": {"nothing": "mse"}}, "Unknown entry in loss dictionary: 'nothing'"),
         ({"optimizer": "sgd", "loss": ["mse", "mse"]}, "one entry per model output"),
         ({"optimizer": "sgd"}, "no loss to optimize"),
-        ({"optimizer": "sgd", "loss": "mse", "sample_weight_mode": "spatial"}, "sample_weight_mode must be None or 'temporal'"),
+        (
+            {"optimizer": "sgd", "loss": "mse", "sample_weight_mode": "spatial"},
+            "sample_weight_mode must be None or 'temporal'",
+        ),
     ],
 )
 def test_compile_says_what_is_unknown(arguments, text):

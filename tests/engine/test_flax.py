@@ -1,4 +1,5 @@
 """to_flax: a pure module with named variables that trains in a plain Flax and Optax loop."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,7 +51,11 @@ def test_it_trains_in_a_plain_loop_and_comes_back():
     def step(params, stats, state, key):
         def loss_of(params):
             p, changed = module.apply(
-                {"params": params, "batch_stats": stats}, X, training=True, mutable=["batch_stats"], rngs={"dropout": key}
+                {"params": params, "batch_stats": stats},
+                X,
+                training=True,
+                mutable=["batch_stats"],
+                rngs={"dropout": key},
             )
             return -jnp.mean(jnp.log(p[jnp.arange(12), Y])), changed["batch_stats"]
 

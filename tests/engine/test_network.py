@@ -1,4 +1,5 @@
 """The graph of layers: calls, nodes, configs, masks, nesting, losses."""
+
 import json
 
 import numpy as np
@@ -86,7 +87,15 @@ def test_a_model_is_called_on_new_tensors_with_its_masks():
 
 def test_activity_and_weight_regularizers_are_in_the_loss():
     model = Sequential(
-        [Dense(2, kernel_regularizer=keras.regularizers.l2(0.1), activity_regularizer="l1", use_bias=False, input_shape=(3,))]
+        [
+            Dense(
+                2,
+                kernel_regularizer=keras.regularizers.l2(0.1),
+                activity_regularizer="l1",
+                use_bias=False,
+                input_shape=(3,),
+            )
+        ]
     )
     model.compile("sgd", "mse")
     x = RNG.randn(4, 3)

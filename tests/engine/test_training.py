@@ -1,4 +1,5 @@
 """The training loop: figures, dispatch, compilation, interruption, devices."""
+
 import gc
 import os
 import signal
@@ -42,8 +43,10 @@ def by_hand(model, x, y, batch_size, epochs):
     """The same training batch by batch: losses weighted by size."""
     history = []
     for _ in range(epochs):
-        losses = [(len(x[i : i + batch_size]), model.train_on_batch(x[i : i + batch_size], y[i : i + batch_size])[0])
-                  for i in range(0, len(x), batch_size)]
+        losses = [
+            (len(x[i : i + batch_size]), model.train_on_batch(x[i : i + batch_size], y[i : i + batch_size])[0])
+            for i in range(0, len(x), batch_size)
+        ]
         history.append(sum(n * v for n, v in losses) / sum(n for n, _ in losses))
     return history
 
