@@ -151,6 +151,8 @@ class Keras1Reader(ConfigReader):
         return config
 
     def _embedding(self, config):
+        if "dtype" in config:
+            config["dtype"] = "float32"  # Keras 1 named the type of the indices, Keras 2 names that of the weights
         rate = config.pop("dropout", 0.0)
         if rate:
             self.notes(

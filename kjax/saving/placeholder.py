@@ -35,10 +35,12 @@ class Placeholder:
 
     def message(self) -> str:
         """What is missing and how to give it."""
-        what = f"the function {self.name!r}" if self.name else "compiled Python code, which is never run"
+        what = (
+            f"only the name of a function, {self.name!r}" if self.name else "compiled Python code, which is never run"
+        )
         names = f"{self.layer!r}: function" + (f", or {self.name!r}: function" if self.name else "")
         return (
-            f"layer {self.layer!r}: its {self.role} is {what} in the file. Pass it when loading: "
+            f"layer {self.layer!r}: for its {self.role} the file holds {what}. Pass the function when loading: "
             f"custom_objects={{{names}}}."
         )
 
