@@ -81,8 +81,9 @@ def inner(kernel, bias=None, masks=None):
 
 def simple_rnn(cell, x, states, kernel, recurrent_kernel, bias, mask, in_masks, masks, sequences, unroll):
     """The loop of SimpleRNN over time-major x; bias (units,) or None."""
-    inputs = ((project(x, kernel, bias, in_masks),), None)
-    return recurrence(cell, MatMul(), sequences, unroll, inputs, states, (inner(recurrent_kernel, None, masks),), mask)
+    # the bias is added in the loop, where it costs nothing; added here it would be a pass over the whole sequence
+    inputs = ((project(x, kernel, None, in_masks),), None)
+    return recurrence(cell, MatMul(), sequences, unroll, inputs, states, (inner(recurrent_kernel, bias, masks),), mask)
 
 
 # columns of both kernels: i, f, g, o, as in simple_rnn
@@ -97,12 +98,12 @@ def gru(cell, x, states, kernel, recurrent_kernel, bias, mask, in_masks, masks, 
     last = lambda m: m if m is None or m.shape[0] == 1 else m[2:]
     b = (None, None) if bias is None else (bias[:n], bias[n:])
     projected = (
-        project(x, kernel[:, :n], b[0], first(in_masks)),
-        project(x, kernel[:, n:], b[1], last(in_masks)),
+        project(x, kernel[:, :n], None, first(in_masks)),
+        project(x, kernel[:, n:], None, last(in_masks)),
     )
     params = (
-        inner(recurrent_kernel[:, :n], None, first(masks)),
-        inner(recurrent_kernel[:, n:], None, last(masks)),
+        inner(recurrent_kernel[:, :n], b[0], first(masks)),
+        inner(recurrent_kernel[:, n:], b[1], last(masks)),
     )
     return recurrence(cell, MatMul(), sequences, unroll, (projected, None), states, params, mask)
 

@@ -214,7 +214,8 @@ def test_workers_find_kjax_when_it_lies_in_the_working_folder_only(place):
     here, light = place
     (here / "workers.py").write_text(PROGRAM_WITH_WORKERS)
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    command = [sys.executable, "-m", "kjax", str(here / "workers.py")]
+    # -S: without site-packages, where kjax may be installed; the children are started with the same flag
+    command = [sys.executable, "-S", "-m", "kjax", str(here / "workers.py")]
     done = subprocess.run(command, cwd=light, env=env, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
 

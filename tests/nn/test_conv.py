@@ -35,6 +35,13 @@ def everything(f, geometry, x, w, c, e):
     return [*values, *second]
 
 
+def by_definition(x, w, geometry):
+    """XLA's convolution of the padded input: XLA 0.10 on a CPU gives garbage where it pads more than a kernel itself."""
+    x = jnp.pad(x, [(0, 0), *geometry.pads, (0, 0)])
+    size = tuple(x.shape[1:-1])
+    return conv._lax_forward(x, w, geometry._replace(size=size, pads=((0, 0),) * len(size)))
+
+
 def check(geometry, batch=2, inputs=3, outputs=4):
     if geometry.groups > 1:
         inputs, outputs = geometry.groups, 2 * geometry.groups
@@ -42,7 +49,7 @@ def check(geometry, batch=2, inputs=3, outputs=4):
     w = normal(*geometry.kernel, inputs // geometry.groups, outputs)
     c, e = normal(batch, *geometry.output, outputs), normal(*x.shape)
     got = jax.jit(lambda *a: everything(conv.forward, geometry, *a))(x, w, c, e)
-    want = jax.jit(lambda *a: everything(conv._lax_forward, geometry, *a))(x, w, c, e)
+    want = jax.jit(lambda *a: everything(by_definition, geometry, *a))(x, w, c, e)
     for a, b in zip(got, want, strict=True):
         assert a.shape == b.shape and a.dtype == b.dtype
         np.testing.assert_allclose(a, b, atol=2e-5 * float(jnp.abs(b).max() + 1))

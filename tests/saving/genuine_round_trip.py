@@ -2,7 +2,8 @@
 
     python -m tests.saving.genuine_round_trip --python /path/to/python [--prelude 'import tf1boot']
 
-`--python` is an interpreter in which `import keras` gives the genuine package (`pip install keras==2.2.4` with a TensorFlow
+`--python` is an interpreter in which `import keras` gives the genuine package (`pip install keras==2.2.4` with a
+TensorFlow
 it runs on); `--prelude` is run there first. It is no part of `make test`, because it needs that other environment.
 """
 
