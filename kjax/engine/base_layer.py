@@ -9,6 +9,7 @@ import numpy as np
 
 from kjax import backend as K
 from kjax import initializers, mixed_precision
+from kjax.engine.connections import Connections, unlist
 from kjax.engine.input_spec import InputSpec, check_inputs
 from kjax.engine.modules import run_module
 from kjax.engine.node import Node
@@ -23,11 +24,6 @@ def to_list(x) -> list:
     if isinstance(x, list):
         return x
     return list(x) if isinstance(x, tuple) else [x]
-
-
-def unlist(x):
-    """The only element of a list of one, else the list."""
-    return x[0] if len(x) == 1 else x
 
 
 def unique(items) -> list:
@@ -56,12 +52,13 @@ _BASE_ARGUMENTS = (
 _OF_CALLS = ("_inbound_nodes", "_outbound_nodes", "_losses", "_updates", "_per_input_losses", "_per_input_updates")
 
 
-class Layer:
+class Layer(Connections):
     """Base of all layers: `build` makes the weights, `call` the outputs.
 
-    A subclass defines `__init__`, `build(input_shape)` (weights by `add_weight`), `call(inputs)`, `compute_output_shape`,
-    `get_config` and, where masks matter, `compute_mask`. `call` runs once per use of the layer on symbolic tensors; what it
-    does there with `keras.backend` functions and operators is what the compiled model does.
+    A subclass defines `__init__`, `build(input_shape)` (weights by `add_weight`), `call(inputs)`,
+    `compute_output_shape`, `get_config` and, where masks matter, `compute_mask`. `call` runs once per use of the
+    layer on symbolic tensors; what it does there with `keras.backend` functions and operators is what the compiled
+    model does.
 
     Args:
         name: str, unique in a model; by default the class name in snake case and a number.
@@ -77,13 +74,26 @@ class Layer:
         TypeError: for an argument no layer has.
     """
 
-    input_spec = None
+    input_spec: InputSpec | list[InputSpec] | None = None
     supports_masking = False
-    stateful = False
-    trainable = True
-    name = None
-    dtype = None
-    compute_dtype = None
+    stateful: bool = False
+    trainable: bool = True
+    name: str | None = None
+    dtype: str | None = None
+    compute_dtype: str | None = None
+    batch_input_shape: tuple
+
+    _outbound_nodes: list
+    _trainable_weights: list
+    _non_trainable_weights: list
+    _collections: dict
+    _tracked_layers: list
+    _losses: list
+    _updates: list
+    _per_input_losses: dict
+    _per_input_updates: dict
+    _initial_weights: list | None
+    _built: bool
 
     def __init__(self, **kwargs):
         self._set_up()
@@ -255,15 +265,15 @@ class Layer:
         mine = self.weights
         if len(mine) != len(weights):
             raise ValueError(
-                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length {len(weights)}, '
-                f"but the layer was expecting {len(mine)} weights: shapes {[tuple(w.shape) for w in mine]}."
+                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length '
+                f"{len(weights)}, but the layer was expecting {len(mine)} weights: "
+                f"shapes {[tuple(w.shape) for w in mine]}."
             )
         for handle, value in zip(mine, weights, strict=True):
             if tuple(np.shape(value)) != tuple(handle.shape):
                 raise ValueError(
                     f"Layer {self.name}: weight {handle.name!r} has shape {tuple(handle.shape)}, which is not "
-                    f"compatible "
-                    f"with the provided shape {tuple(np.shape(value))}."
+                    f"compatible with the provided shape {tuple(np.shape(value))}."
                 )
         K.batch_set_value(list(zip(mine, weights, strict=True)))
 
@@ -340,7 +350,7 @@ class Layer:
         return outputs
 
     def _place_of(self, weight):
-        """(collection, parameter name) of a weight; one not made by `add_weight` is known by the attribute that holds it."""
+        """(collection, parameter name) of a weight; without `add_weight` the attribute that holds it names it."""
         if id(weight) in self._collections:
             return self._collections[id(weight)]
         name = next((n for n, value in vars(self).items() if value is weight), None)
@@ -488,73 +498,6 @@ class Layer:
         inner = [x for layer in self._tracked_layers for x in layer.updates] if inputs is None else []
         return unique([*self._per_input_updates.get(key, []), *inner])
 
-    # ------------------------------------------------------------ what went in and out
-
-    def _at(self, index, attribute, what):
-        if not self._inbound_nodes:
-            raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
-        if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
-            raise ValueError(
-                f"Asked to get {what} at node {index}, but layer {self.name} has only {len(self._inbound_nodes)} "
-                f"inbound nodes."
-            )
-        return unlist(getattr(self._inbound_nodes[index], attribute))
-
-    def _only(self, attribute, what, at):
-        if not self._inbound_nodes:
-            raise AttributeError(f"Layer {self.name} is not connected, no {what}: it has never been called.")
-        if len(self._inbound_nodes) > 1:
-            values = [getattr(node, attribute) for node in self._inbound_nodes]
-            if not attribute.endswith("shapes") or any(v != values[0] for v in values):
-                raise AttributeError(
-                    f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" is "
-                    f"ill-defined. "
-                    f"Use `{at}(node_index)` instead."
-                )
-        return unlist(getattr(self._inbound_nodes[0], attribute))
-
-    def get_input_at(self, node_index):
-        return self._at(node_index, "input_tensors", "input")
-
-    def get_output_at(self, node_index):
-        return self._at(node_index, "output_tensors", "output")
-
-    def get_input_mask_at(self, node_index):
-        return self._at(node_index, "input_masks", "input mask")
-
-    def get_output_mask_at(self, node_index):
-        return self._at(node_index, "output_masks", "output mask")
-
-    def get_input_shape_at(self, node_index):
-        return self._at(node_index, "input_shapes", "input shape")
-
-    def get_output_shape_at(self, node_index):
-        return self._at(node_index, "output_shapes", "output shape")
-
-    @property
-    def input(self):
-        return self._only("input_tensors", "input", "get_input_at")
-
-    @property
-    def output(self):
-        return self._only("output_tensors", "output", "get_output_at")
-
-    @property
-    def input_mask(self):
-        return self._only("input_masks", "input mask", "get_input_mask_at")
-
-    @property
-    def output_mask(self):
-        return self._only("output_masks", "output mask", "get_output_mask_at")
-
-    @property
-    def input_shape(self):
-        return self._only("input_shapes", "input shape", "get_input_shape_at")
-
-    @property
-    def output_shape(self):
-        return self._only("output_shapes", "output shape", "get_output_shape_at")
-
     # ------------------------------------------------------------ copies and pickles
 
     def __getstate__(self):
@@ -578,7 +521,7 @@ class Layer:
     # ------------------------------------------------------------ config
 
     def get_config(self) -> dict:
-        config = {"name": self.name, "trainable": self.trainable}
+        config: dict = {"name": self.name, "trainable": self.trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
         if getattr(self, "dtype", None) is not None:

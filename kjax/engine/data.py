@@ -22,7 +22,7 @@ __all__ = [
 
 
 def _as_array(x, name, what):
-    """An array; Rows for what is not in memory: HDF5 data sets, memory maps, anything with a shape that can be sliced."""
+    """An array; Rows for what is not in memory: HDF5 data sets, memory maps, what has a shape and can be sliced."""
     if isinstance(x, (KerasTensor, Variable)):
         raise ValueError(
             f"Error when checking {what}: {name} was given the symbolic tensor {x!r}; arrays were expected. "

@@ -35,7 +35,7 @@ class Feed:
         return ([whole(x) for x in self.data], [None if w is None else whole(w) for w in self.weights]), None
 
     def chunk(self, index, steps, size, pad):
-        """Several batches stacked: arrays (steps, size, ...) and rows None; padded: (steps, pad, ...) and rows (steps, pad)."""
+        """Several batches stacked: arrays (steps, size, ...), rows None; if padded (steps, pad, ...), (steps, pad)."""
         rows = None
         wanted, real = steps * size, len(index)
         if real < wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import flax.linen as nn
 import jax
@@ -150,6 +151,10 @@ def _collection_of(variable) -> str:
 
 class FlaxBridge:
     """Mixin of Model: `to_flax` and `set_flax_variables`."""
+
+    if TYPE_CHECKING:
+
+        def _weights_by_layer(self) -> list: ...
 
     def to_flax(self):
         """The model as a pure Flax module with its present variables.

@@ -18,6 +18,9 @@ __all__ = ["Intake"]
 class Intake:
     """Mixin of Model: standardizing inputs, targets and weights; building models that waited for their first data."""
 
+    _objectives: list
+    sample_weight_modes: list | None
+
     def _standardize_x(self, x):
         if not self.built:
             self._build_from(x)

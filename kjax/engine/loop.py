@@ -54,7 +54,7 @@ class Figures:
 
 
 def _is_ready(array) -> bool:
-    return array.is_ready() if isinstance(array, jax.Array) else True
+    return not isinstance(array, jax.Array) or array.is_ready()  # type: ignore[attr-defined]
 
 
 def is_due(freq, epoch) -> bool:
@@ -110,7 +110,8 @@ def fit_loop(
 def padding(model, executor, size, batch_size):
     """The size batches are padded to, or None when they are left as they are.
 
-    A partial last batch is filled up so that one program serves the epoch, and every batch to a multiple of the devices.
+    A partial last batch is filled up so that one program serves the epoch, and every batch to a multiple of the
+    devices.
     """
     if not executor.rowwise:
         return None
@@ -156,11 +157,18 @@ def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures
     most = max(2, min(_CHUNK_STEPS, _CHUNK_BYTES // max(1, row_bytes * batch_size)))
     capacity = min(1 << (looped - 1).bit_length(), 1 << (most.bit_length() - 1))
     done = 0
+    in_flight: list = []
     while done < looped and not model.stop_training:
         count = min(capacity, looped - done)
         index = order[done * batch_size : (done + count) * batch_size]
-        batches, rows = feed.chunk(index, capacity, batch_size, pad)
-        done += _run_chunk(model, executor, batches, rows, count, len(index), batch_size, done, callbacks, figures)
+        # Nothing else holds the host's copy, and no third chunk comes to the device while two are there.
+        placed = _on_device(feed.chunk(index, capacity, batch_size, pad), model._placement)
+        ran, logs = _run_chunk(model, executor, placed, count, len(index), batch_size, done, callbacks, figures)
+        del placed
+        done += ran
+        in_flight.append(logs)
+        if len(in_flight) > 1:
+            in_flight.pop(0).block_until_ready()
     if looped < total and not model.stop_training:
         rest = order[looped * batch_size :]
         batch, _ = feed.batch(rest)
@@ -168,10 +176,15 @@ def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures
         callbacks.on_chunk_end(len(order), total, lambda: figures.averages(ready_only=True))
 
 
-def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done, callbacks, figures) -> int:
-    """Dispatches the batches of one chunk, a few at a time; returns how many were run."""
+def _on_device(chunk, placement):
+    """The arrays of a chunk, (steps, batch, ...), where the steps want them."""
+    return jax.device_put(chunk) if placement is None else placement.batch(chunk, axis=1)
+
+
+def _run_chunk(model, executor, chunk, count, samples, batch_size, done, callbacks, figures):
+    """Dispatches the batches of one chunk, a few at a time; returns how many were run and the logs of all."""
     placement = model._placement
-    batches, rows = jax.device_put((batches, rows)) if placement is None else placement.batch((batches, rows), axis=1)
+    batches, rows = chunk
     logs = jax.numpy.zeros(
         (jax.tree.leaves(batches)[0].shape[0], len(model.metrics_names)), jax.dtypes.canonicalize_dtype("float64")
     )
@@ -193,7 +206,7 @@ def _run_chunk(model, executor, batches, rows, count, samples, batch_size, done,
         seen = done * batch_size + min(samples, stop * batch_size)
         callbacks.on_chunk_end(seen, done + stop, lambda: figures.averages(ready_only=True))
         start = stop
-    return start
+    return start, logs
 
 
 def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:

@@ -135,13 +135,13 @@ class Network(Layer):
     def _collect(self, attribute) -> list:
         return unique(w for layer in self.layers for w in getattr(layer, attribute))
 
-    @property
+    @property  # type: ignore[misc]
     def trainable_weights(self) -> list:
         if not self.trainable:
             return []
         return unique([*self._trainable_weights, *self._collect("trainable_weights")])
 
-    @property
+    @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list:
         weights = [*self._non_trainable_weights, *self._collect("non_trainable_weights")]
         if not self.trainable:
@@ -237,7 +237,7 @@ class Network(Layer):
         return super().get_updates_for(inputs)
 
     @property
-    def stateful(self) -> bool:
+    def stateful(self) -> bool:  # type: ignore[override]
         return any(getattr(layer, "stateful", False) for layer in self.layers) if hasattr(self, "_layers") else False
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 __all__ = ["Rows", "whole"]
 
+_PIECE_BYTES = 1 << 22  # how much one slice holds at most, beside the rows it is read for
 _GAP = 4  # rows read for nothing between two wanted ones, rather than to ask for both
 
 
@@ -78,9 +79,11 @@ class Rows:
         result = np.empty((len(index), *self.shape[1:]), self.dtype)
         order = np.argsort(index, kind="stable")
         rows = index[order]
+        row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
+        longest = min(len(rows), max(1, _PIECE_BYTES // max(1, row_bytes)))
         first = 0
         while first < len(rows):
-            within = np.searchsorted(rows, rows[first] + len(rows))  # the slice's length is bounded
+            within = np.searchsorted(rows, rows[first] + longest)
             jumps = np.flatnonzero(np.diff(rows[first:within]) > _GAP)
             last = first + int(jumps[0]) + 1 if len(jumps) else int(within)
             piece = self._read(int(rows[first]), int(rows[last - 1]) + 1)

@@ -62,7 +62,7 @@ class Sequential(Model):
                 return
             if shape is not None:
                 dtype = source.dtype if source is not None else layer.dtype
-                x = Input(batch_shape=shape, dtype=dtype, name=layer.name + "_input")
+                x = Input(batch_shape=shape, dtype=dtype, name=f"{layer.name}_input")
                 self._layers.append(x._keras_history[0])
                 self._push(layer, x)
                 return

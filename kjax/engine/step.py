@@ -156,9 +156,9 @@ def train_chunk(spec):
     """The compiled loop over steps `start` to `stop` on batches stacked along a leading axis, one dispatch.
 
     Returns:
-        function (state, logs (steps, n), fixed, constants, rates, batches, rows, key, count, start, stop) -> (new state,
-        logs with the rows of these steps written). Every array of `batches` = (data, weights) is (steps, batch, ...), a
-        weight may be None; `rows` is None or (steps, batch).
+        function (state, logs (steps, n), fixed, constants, rates, batches, rows, key, count, start, stop) -> (new
+        state, logs with the rows of these steps written). Every array of `batches` = (data, weights) is
+        (steps, batch, ...), a weight may be None; `rows` is None or (steps, batch).
     """
 
     def chunk(state, logs, fixed, constants, rates, batches, rows, key, count, start, stop):

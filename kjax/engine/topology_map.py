@@ -14,7 +14,7 @@ __all__ = ["Expression", "TopologyMap", "ensure_history", "map_graph"]
 class Expression(Layer):
     """What `keras.backend` functions computed between layers, outside of any layer.
 
-    It makes such tensors part of a model. It has no config: a model that is to be saved wraps the functions in a Lambda.
+    It makes such tensors part of a model. It has no config: a model to be saved wraps the functions in a Lambda.
     """
 
     def __init__(self, inputs, output, **kwargs):
@@ -34,8 +34,7 @@ class Expression(Layer):
     def get_config(self):
         raise NotImplementedError(
             f"the tensor {self._result.name!r} was computed by keras.backend functions outside of any layer, "
-            f"which has no "
-            "config; to save this model, put the computation in a Lambda layer."
+            f"which has no config; to save this model, put the computation in a Lambda layer."
         )
 
 
@@ -102,7 +101,9 @@ def map_graph(inputs, outputs) -> TopologyMap:
     """
     ensure_history(outputs)
     given = {id(t) for t in inputs}
-    order, state, layer_index = [], {}, {}
+    order: list = []
+    state: dict = {}
+    layer_index: dict = {}
     for output in outputs:
         stack = [(output, False)]
         while stack:

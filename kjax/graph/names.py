@@ -36,7 +36,7 @@ def scoped(name: str, default: str = "") -> str:
 
 @contextlib.contextmanager
 def name_suffix(suffix: str):
-    """Within it, variables' names end in `suffix`: how TensorFlow tells a second `kernel` in one scope from the first."""
+    """Within it, variables' names end in `suffix`: TensorFlow tells a second `kernel` in one scope apart so."""
     before, _scopes.suffix = _scopes.suffix, suffix
     try:
         yield

@@ -17,8 +17,8 @@ from kjax.graph.variable import Variable
 
 __all__ = ["Leaf", "SubGraph", "apply_operation", "fill", "op", "record", "symbolic_leaves"]
 
-# Two trial sizes stand for every unknown dimension; a result's dimension that differs between the trials is unknown too.
-# Both divide by 1..12, so that reshapes by small factors go through.
+# Two trial sizes stand for every unknown dimension; a result's dimension that differs between them is unknown too. Both
+# divide by 1..12, so that reshapes by small factors go through.
 TRIALS = (55440, 110880)
 _MAX_STATIC = 64  # integer arrays up to this size are part of the program, larger ones its inputs
 

@@ -1,4 +1,5 @@
 """Layers: every layer class of Keras 2, and the functions of the merging ones."""
+
 from __future__ import annotations
 
 from kjax.engine.base_layer import InputSpec, Layer

@@ -112,7 +112,16 @@ def _convolve(x, w, strides, dilation, pads):
 def _convolution(x, w, strides, dilation, pads):
     letters = "HW"[2 - len(strides) :]
     layout = ("N" + letters + "C", letters + "IO", "N" + letters + "C")
+    x, pads = _no_smaller(x, w.shape, dilation, pads)
     return lax.conv_general_dilated(x, w, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)
+
+
+def _no_smaller(x, kernel, dilation, pads):
+    """x and its pads; padded beforehand where the kernel spans more than x, which XLA has only a naive loop for."""
+    spans = [effective_size(k, d) for k, d in zip(kernel, dilation, strict=False)]
+    if all(span <= m for span, m in zip(spans, x.shape[1:], strict=False)):
+        return x, pads
+    return _zeros_around(x, pads), ((0, 0),) * len(pads)
 
 
 def _padded_rows(x, w, strides, pads) -> int:
@@ -183,6 +192,7 @@ def _correlate(x, g, strides, dilation, pads, kernel):
     if any(lo + hi >= r for (lo, hi), r in zip(pads, reach, strict=True)):
         x, pads = _zeros_around(x, pads), ((0, 0),) * n
     x = x[(slice(None), *(slice(r - sum(p)) for r, p in zip(reach, pads, strict=True)))]
+    x, pads = _no_smaller(x, g.shape[1:-1], strides, pads)
     turned = (n + 1, *range(n + 1))  # channels, batch, spatial axes
     layout = lax.ConvDimensionNumbers(turned, turned, (n, n + 1, *range(n)))
     step = max(_BLOCK, -(-x.shape[0] // _MOST_BLOCKS))

@@ -111,7 +111,7 @@ class ConvLSTM2D(nn.Module):
 
         geometry = _geometry(x.shape[2:4], kernel, self.strides, self.padding, self.dilation_rate)
         if initial_state is None:
-            states = (jnp.zeros((x.shape[0], *geometry.output, self.filters), dtype),) * 2
+            states: tuple = (jnp.zeros((x.shape[0], *geometry.output, self.filters), dtype),) * 2
         else:
             states = tuple(last_axis(s).astype(dtype) for s in initial_state)
         if in_masks is None:

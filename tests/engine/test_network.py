@@ -37,7 +37,12 @@ def test_a_shared_layer_has_a_node_per_call():
         layer.output  # noqa: B018
     a, b = Input((3,)), Input((3,))
     p, q = layer(a), layer(b)
-    assert layer.get_output_at(0) is p and layer.get_input_at(1) is b and layer.output_shape == (None, 2)
+    assert (
+        layer.get_output_at(0) is p
+        and layer.get_output_at(1) is q
+        and layer.get_input_at(1) is b
+        and layer.output_shape == (None, 2)
+    )
     with pytest.raises(AttributeError, match="multiple inbound nodes"):
         layer.input  # noqa: B018
     with pytest.raises(ValueError, match="only 2 inbound nodes"):

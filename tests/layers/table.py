@@ -1,4 +1,5 @@
 """One row per layer: how to build it, what to feed it with."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

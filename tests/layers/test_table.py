@@ -1,4 +1,5 @@
 """Every layer of the table: configs, weights, files, padding, dtypes, and lowering for other platforms."""
+
 import jax
 import numpy as np
 import pytest
@@ -67,7 +68,8 @@ def test_training_step_lowers_for_tpu_and_cuda(name):
     key, number = model._next_key(executor)
     arguments = (
         executor._state(None), executor._values(executor.fixed, None),
-        (executor.constants, executor.constraint_constants), executor._rates(None), (feed.data, feed.weights), None, key,
+        (executor.constants, executor.constraint_constants),
+        executor._rates(None), (feed.data, feed.weights), None, key,
         None if key is None else np.uint32(number),
     )  # fmt: skip
     exported = jax.export.export(train_step(executor.spec), platforms=["tpu", "cuda"])(*arguments)

@@ -36,7 +36,7 @@ def everything(f, geometry, x, w, c, e):
 
 
 def by_definition(x, w, geometry):
-    """XLA's convolution of the padded input: XLA 0.10 on a CPU gives garbage where it pads more than a kernel itself."""
+    """XLA's convolution of the padded input: JAX 0.10 on a CPU gives garbage where it pads more than a kernel."""
     x = jnp.pad(x, [(0, 0), *geometry.pads, (0, 0)])
     size = tuple(x.shape[1:-1])
     return conv._lax_forward(x, w, geometry._replace(size=size, pads=((0, 0),) * len(size)))
