@@ -73,6 +73,11 @@ def _rnn_rowwise(tensors, args, kwargs):
 @tensor_op(name="rnn", context=True, always=True, rowwise=_rnn_rowwise)
 def _rnn(ctx, body, inputs, states, mask, go_backwards, unroll):
     """Scans over axis 1 of `inputs`; returns [outputs, last output, states...]."""
+    return scan_steps(ctx, body, inputs, states, mask, go_backwards, unroll)
+
+
+def scan_steps(ctx, body, inputs, states, mask, go_backwards, unroll, real=None):
+    """The loop of `rnn`; `real` (time,): False for the steps that only fill up, which leave the states as they are."""
     steps = jnp.moveaxis(as_array(inputs), 1, 0)
     states = [as_array(s) for s in states]
     masks = None
@@ -80,19 +85,21 @@ def _rnn(ctx, body, inputs, states, mask, go_backwards, unroll):
         mask = as_array(mask)
         masks = jnp.moveaxis(mask.reshape(mask.shape[:2]) != 0, 1, 0)
     if go_backwards:
-        steps, masks = jnp.flip(steps, 0), None if masks is None else jnp.flip(masks, 0)
+        steps, masks, real = (None if v is None else jnp.flip(v, 0) for v in (steps, masks, real))
 
     def keep(valid, new, old):
         return jnp.where(valid.reshape(valid.shape + (1,) * (new.ndim - 1)), new, old)
 
     def step(carry, x):
         old, previous = carry
-        t, x, valid = x
+        t, x, valid, counts = x
         output, *new = body(x, *old, context=ctx.folded(t))
         new = [n.astype(o.dtype) for n, o in zip(new, old, strict=True)]
         if valid is not None:
             output = keep(valid, output, previous if unroll else old[0])
             new = [keep(valid, n, o) for n, o in zip(new, old, strict=True)]
+        if counts is not None:
+            new = [jnp.where(counts, n, o) for n, o in zip(new, old, strict=True)]
         return (new, output if unroll and masks is not None else None), output
 
     first = None
@@ -101,7 +108,7 @@ def _rnn(ctx, body, inputs, states, mask, go_backwards, unroll):
         first = jnp.zeros(out.shape, out.dtype)
     numbers = jnp.arange(steps.shape[0])
     (states, _), outputs = lax.scan(
-        step, (states, first), (numbers, steps, masks), unroll=steps.shape[0] if unroll else 1
+        step, (states, first), (numbers, steps, masks, real), unroll=steps.shape[0] if unroll else 1
     )
     return [jnp.moveaxis(outputs, 0, 1), outputs[-1], *states]
 

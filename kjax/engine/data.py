@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -10,6 +13,7 @@ from kjax.engine.rows import Rows
 from kjax.graph import KerasTensor, Variable
 
 __all__ = [
+    "check_indices",
     "check_lengths",
     "check_shape",
     "check_target",
@@ -177,8 +181,8 @@ def with_class_axis(y, loss, shape):
     return y
 
 
-def check_target(y, loss, name, shape) -> None:
-    """Refuses targets that a loss cannot take.
+def check_target(y, loss, name, shape):
+    """Refuses targets that a loss cannot take; returns the targets, which are checked when read if they are Rows.
 
     Args:
         y: the targets of one output.
@@ -197,18 +201,34 @@ def check_target(y, loss, name, shape) -> None:
             "classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
             "`sparse_categorical_crossentropy`, which expects integer targets."
         )
-    if loss == "sparse_categorical_crossentropy" and isinstance(y, np.ndarray) and shape[-1] is not None:
-        low, high = y.min(initial=0), y.max(initial=0)
-        if np.isnan(low) or np.isnan(high):
-            raise ValueError(
-                f"the integer targets of output {name!r} hold NaN; labels from 0 to {shape[-1] - 1} are required."
-            )
-        if low < 0 or high >= shape[-1]:
-            raise ValueError(
-                f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to "
-                f"{shape[-1] - 1} are "
-                "required (one per class of the output)."
-            )
+    if loss == "sparse_categorical_crossentropy" and shape[-1] is not None:
+        if isinstance(y, Rows):
+            return y.checked(functools.partial(_check_labels, name=name, classes=shape[-1]))
+        _check_labels(y, name, shape[-1])
+    return y
+
+
+def _check_labels(y, name, classes) -> None:
+    low, high = y.min(initial=0), y.max(initial=0)
+    if np.isnan(low) or np.isnan(high):
+        raise ValueError(
+            f"the integer targets of output {name!r} hold NaN; labels from 0 to {classes - 1} are required."
+        )
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"the integer targets of output {name!r} range from {low} to {high}; labels from 0 to {classes - 1} are "
+            "required (one per class of the output)."
+        )
+
+
+def check_indices(x, name, layer) -> None:
+    """Raises a ValueError unless the values of input `name` are numbers of rows that `layer` has: 0..row_limit - 1."""
+    low, high = x.min(), x.max()
+    if not (low > -1 and high < layer.row_limit):
+        raise ValueError(
+            f"Layer {layer.name}: indices must lie within 0..{layer.row_limit - 1} (input_dim={layer.row_limit}); the "
+            f"data given for {name} range from {low} to {high}."
+        )
 
 
 def sample_weights(given, class_weight, targets, names, modes) -> list:
@@ -221,6 +241,13 @@ def sample_weights(given, class_weight, targets, names, modes) -> list:
         modes: None or 'temporal' per output.
     """
     weights = _per_output(given, names, "sample_weight")
+    if isinstance(class_weight, str):
+        warnings.warn(
+            f"class_weight={class_weight!r} weighs nothing, as in Keras; pass a dict class -> weight.",
+            UserWarning,
+            stacklevel=4,
+        )
+        class_weight = None
     classes = _class_weights(class_weight, names)
     result = []
     for w, c, y, name, mode in zip(weights, classes, targets, names, modes, strict=True):

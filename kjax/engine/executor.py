@@ -6,14 +6,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kjax import backend as K
+from kjax import mixed_precision
+from kjax.engine import padded_modules  # noqa: F401  registers what filling means to Flax modules
+from kjax.engine.feeds import Feed
 from kjax.engine.interrupts import uninterrupted
 from kjax.engine.modules import run_module
+from kjax.engine.safeguard import Safeguard
+from kjax.engine.sizes import Sizes
 from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
 from kjax.graph import KerasTensor, build_program
 
 __all__ = ["Executor"]
-
-_LOSS_SCALE = 1024.0
 
 
 class Executor:
@@ -43,7 +47,7 @@ class Executor:
         self.fixed = variables[len(known) :]
         self.on_trace = on_trace
         self.optimizer = optimizer
-        rule = slots = constraints = None
+        rule = slots = constraints = scale = None
         constrained: tuple[int, ...] = ()
         self.constraint_constants = []
         self.slots = []
@@ -51,6 +55,9 @@ class Executor:
             rule = optimizer.signature()
             slots = optimizer.slot_structure
             self.slots = optimizer.slot_variables
+            if _computes_in_float16(program):
+                scale = mixed_precision.loss_scale()
+                self.slots = [*self.slots, *optimizer.scale_loss(scale)]
             constrained = tuple(i for i, v in enumerate(self.params) if v.constraint is not None)
             if constrained:
                 places = [KerasTensor(self.params[i].shape, self.params[i].dtype) for i in constrained]
@@ -73,8 +80,26 @@ class Executor:
             slots,
             constraints,
             constrained,
-            _loss_scale(program) if rule is not None else None,
+            scale,
         )
+        self.sizes = Sizes(inputs, self.spec, variables, self.constants)
+        self.safeguard = Safeguard([self.params, self.updated, self.slots])
+
+    def _spec_for(self, batch, training) -> Spec:
+        """The spec for a batch (data, weights), or (data, weights, lengths) with sequences that were filled up."""
+        return self.spec if len(batch) == 2 else self.spec._replace(groups=self.sizes.groups(training))
+
+    def stretched(self, feed, training=False, placement=None) -> Feed:
+        """The feed with sequences of many lengths brought to few, where that changes no result."""
+        return feed if placement is not None else self.sizes.stretched(feed, training)
+
+    def on_host(self, outputs, batch, size) -> list:
+        """The outputs of a batch as NumPy arrays, the first `size` rows and without filling.
+
+        What a layer computed in fewer bits than `floatx` has is given in `floatx`.
+        """
+        lengths = np.asarray(batch[2]) if len(batch) == 3 else None
+        return [self.sizes.cropped(i, _in_floatx(y)[:size], lengths) for i, y in enumerate(outputs)]
 
     @property
     def rowwise(self) -> bool:
@@ -112,11 +137,6 @@ class Executor:
     def _state(self, placement) -> State:
         return State(*[self._values(group, placement) for group in (self.params, self.updated, self.slots)])
 
-    def _take(self, state) -> None:
-        for group, values in zip((self.params, self.updated, self.slots), state, strict=True):
-            for v, value in zip(group, values, strict=True):
-                v.replace(value)
-
     def _counted(self, run):
         before = traces.count
         result = run()
@@ -130,43 +150,46 @@ class Executor:
             batch, rows = placement.batch((batch, rows))
         fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
+        step = train_step(self._spec_for(batch, True), self.safeguard.donates)
         with uninterrupted():
-            state, logs = self._counted(
-                lambda: train_step(self.spec)(
-                    self._state(placement), fixed, constants, rates, batch, rows, key, _number(key, count)
+            state = self.safeguard.before(self._state(placement))
+            with self.safeguard.attempt(state):
+                new, logs = self._counted(
+                    lambda: step(state, fixed, constants, rates, batch, rows, key, _number(key, count))
                 )
-            )
-            self._take(state)
+            self.safeguard.put(new)
+            self.safeguard.after(state, logs)
         return logs
 
     def train_many(self, batches, rows, key, count, logs, start, stop, placement=None):
         """Several training steps in one dispatch; returns the log array, rows `start` to `stop` filled."""
         fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
-        with uninterrupted():
-            state, logs = self._counted(
-                lambda: train_chunk(self.spec)(
-                    self._state(placement),
-                    logs,
-                    fixed,
-                    constants,
-                    rates,
-                    batches,
-                    rows,
-                    key,
-                    _number(key, count),
-                    np.int32(start),
-                    np.int32(stop),
-                )
+        chunk, number = train_chunk(self._spec_for(batches, True), self.safeguard.donates), _number(key, count)
+
+        def run(state, start, stop):
+            steps = np.int32(start), np.int32(stop)
+            return self._counted(
+                lambda: chunk(state, logs, fixed, constants, rates, batches, rows, key, number, *steps)
             )
-            self._take(state)
-        return logs
+
+        def again(state, i):
+            return run(state, start + i, start + i + 1)
+
+        with uninterrupted():
+            state = self.safeguard.before(self._state(placement))
+            with self.safeguard.attempt(state, stop - start, again):
+                new, filled = run(state, start, stop)
+            self.safeguard.put(new)
+            self.safeguard.after(state, filled, stop - start, again)
+        return filled
 
     def forward(self, batch, rows, key, count, training=False, placement=None):
         """A step without gradient; returns (logs, outputs)."""
         if placement is not None:
             batch, rows = placement.batch((batch, rows))
-        step, fixed = forward_step(self.spec, training), self._values(self.fixed, placement)
+        step = forward_step(self._spec_for(batch, training), training, self.safeguard.donates)
+        fixed = self._values(self.fixed, placement)
         number = _number(key, count)
         if not self.updated:
             before = traces.count
@@ -174,22 +197,24 @@ class Executor:
             if traces.count != before and self.on_trace is not None:
                 self.on_trace(traces.count - before)
             return logs, outputs
-        updated = self._values(self.updated, placement)
         with uninterrupted():
+            state = self.safeguard.before(self._state(placement))
             values, logs, outputs = self._counted(
-                lambda: step(updated, fixed, self.constants, batch, rows, key, number)
+                lambda: step(state.updated, fixed, self.constants, batch, rows, key, number)
             )
-            for v, value in zip(self.updated, values, strict=True):
-                v.replace(value)
+            self.safeguard.put(state._replace(updated=values))
+            self.safeguard.after(state, (logs, outputs))
         return logs, outputs
 
 
-def _loss_scale(program):
-    """The factor of the loss for programs that compute in float16, whose gradients would vanish; else None."""
-    halves = [
-        s for s in program.steps if s.operation is run_module.operation and s.template[1].get("dtype") == "float16"
-    ]
-    return _LOSS_SCALE if halves else None
+def _computes_in_float16(program) -> bool:
+    """Whether a layer computes in float16 by a policy or its own `dtype`: its gradients would vanish."""
+    return any(s.operation is run_module.operation and s.template[1].get("dtype") == "float16" for s in program.steps)
+
+
+def _in_floatx(y) -> np.ndarray:
+    y = np.asarray(y)
+    return y.astype(K.floatx()) if str(y.dtype) in ("bfloat16", "float16") and str(y.dtype) != K.floatx() else y
 
 
 def _number(key, count):

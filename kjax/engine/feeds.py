@@ -11,28 +11,39 @@ __all__ = ["Feed", "batch_order"]
 
 
 class Feed:
-    """The arrays of one data set: inputs and targets, and a weight array or None per weighted output."""
+    """The arrays of one data set: inputs and targets, and a weight array or None per weighted output.
+
+    Attributes:
+        lengths: None; or, where sequences were filled up, int32 (groups,): how long the groups of inputs really are.
+            Batches are (data, weights, lengths) then, else (data, weights).
+    """
 
     def __init__(self, data, weights, size):
         self.data = list(data)
         self.weights = list(weights)
         self.size = size
+        self.lengths = None
+
+    def _batch(self, data, weights, steps=None):
+        if self.lengths is None:
+            return data, weights
+        return data, weights, self.lengths if steps is None else np.tile(self.lengths, (steps, 1))
 
     def batch(self, index, size=None):
-        """One batch: ((data, weights), rows). With `size` it is padded to it, and `rows` marks the real samples."""
+        """One batch: (data, weights) and rows. With `size` it is padded to it, and `rows` marks the real samples."""
         rows = None
         if size is not None and len(index) < size:
             rows = np.zeros((size,), "float32")
             rows[: len(index)] = 1.0
             index = np.concatenate([index, np.full(size - len(index), index[-1], index.dtype)])
         data = [take(x, index) for x in self.data]
-        return (data, [None if w is None else take(w, index) for w in self.weights]), rows
+        return self._batch(data, [None if w is None else take(w, index) for w in self.weights]), rows
 
     def whole(self, size=None):
         """All samples as one batch, as `batch` gives it; with `size` padded to it."""
         if size is not None and size > self.size:
             return self.batch(np.arange(self.size), size)
-        return ([whole(x) for x in self.data], [None if w is None else whole(w) for w in self.weights]), None
+        return self._batch([whole(x) for x in self.data], [None if w is None else whole(w) for w in self.weights]), None
 
     def chunk(self, index, steps, size, pad):
         """Several batches stacked: arrays (steps, size, ...), rows None; if padded (steps, pad, ...), (steps, pad)."""
@@ -50,17 +61,20 @@ class Feed:
         def stack(x):
             return None if x is None else take(x, index).reshape(steps, size, *x.shape[1:])
 
-        return ([stack(x) for x in self.data], [stack(w) for w in self.weights]), rows
+        return self._batch([stack(x) for x in self.data], [stack(w) for w in self.weights], steps), rows
 
 
-def batch_order(size, batch_size, shuffle):
-    """The order of the samples in one epoch, by NumPy's global generator as in Keras."""
-    order = np.arange(size)
+def batch_order(order, batch_size, shuffle):
+    """The order of the samples in one epoch, drawn from the last one's by NumPy's global generator, as in Keras.
+
+    Args:
+        order: int array; it is left as it is.
+        shuffle: bool, or 'batch' to shuffle whole batches; a smaller batch at the end stays there.
+    """
+    order = np.array(order)
     if shuffle == "batch":
-        whole = size // batch_size * batch_size
-        batches = order[:whole].reshape(-1, batch_size)
-        np.random.shuffle(batches)
-        return np.append(batches.reshape(-1), order[whole:])
-    if shuffle:
+        whole = len(order) // batch_size * batch_size
+        np.random.shuffle(order[:whole].reshape(-1, batch_size))
+    elif shuffle:
         np.random.shuffle(order)
     return order

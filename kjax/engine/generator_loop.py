@@ -8,12 +8,13 @@ import warnings
 import jax
 import numpy as np
 
-from kjax import callbacks as callback_room
 from kjax.engine import loop
 from kjax.engine.data import check_lengths
 from kjax.engine.feeds import Feed
 from kjax.engine.logs import BatchLogs, Logs
+from kjax.engine.phases import Phase
 from kjax.engine.prefetch import Prefetch
+from kjax.engine.sizes import bucket
 from kjax.utils.data_utils import Sequence
 
 __all__ = ["evaluate_generator", "fit_generator", "is_generator", "predict_generator", "refuse_with_generator"]
@@ -75,7 +76,7 @@ class _Sizes:
         if not executor.rowwise:
             return None
         self.first = self.first or size
-        full = self.first if size <= self.first else 1 << (size - 1).bit_length()
+        full = self.first if size <= self.first else bucket(size)
         full = full if placement is None else placement.padded(full)
         return None if full == size else full
 
@@ -93,6 +94,7 @@ def _batches(model, source, kind, what, workers, use_multiprocessing, max_queue_
             x, y, w = _unpack(given)
             feed = model._standardize_user_data(x, y, w, class_weight)
         executor = model._executor(kind)
+        feed = executor.stretched(feed, kind == "train", placement)
         pad = sizes.padded(feed.size, executor, placement)
         batch, rows = feed.whole(pad)
         return (batch, None if kind == "predict" else rows), feed.size
@@ -153,14 +155,14 @@ def fit_generator(
 
         def run():
             for epoch in range(initial_epoch, epochs):
-                model._keep_state(epoch)
                 figures, batch_size = _train_epoch(model, epoch, batches, steps, watched)
                 logs = Logs(figures)
                 if validation_data is not None and loop.is_due(validation_freq, epoch) and not model.stop_training:
+                    phase = Phase("test", watched)
                     if held is not None:
-                        values = loop.test_loop(model, held, min(batch_size, held.size), validation_steps)
+                        values = loop.test_loop(model, held, min(batch_size, held.size), phase, validation_steps)
                     else:
-                        values = _evaluate(model, held_batches, validation_steps)
+                        values = _evaluate(model, held_batches, validation_steps, phase)
                     logs.update({"val_" + n: v for n, v in zip(model.metrics_names, values, strict=True)})
                 watched.on_epoch_end(epoch, logs)
                 if model.stop_training:
@@ -174,38 +176,45 @@ def _train_epoch(model, epoch, batches, steps, watched):
     model._reset_metrics()
     watched.on_epoch_begin(epoch, Logs())
     figures = loop.Figures(model.metrics_names, model.stateful_metric_names)
+    kind = "Sequence" if isinstance(batches.source, Sequence) else "iterator"
+    data = {"source": kind, "steps_per_epoch": steps, "shuffle": batches.shuffle}
+    first = model._progress.enter(figures, data, batches)
+    model._epoch_begins(epoch, first)
+    if first:
+        watched.on_chunk_end(first, first, figures.averages)
     in_flight: list = []
-    largest = 1
-    for number in range(steps):
+    for number in range(first, steps):
         (batch, rows), size = batches.take()
-        largest = max(largest, size)
         if watched.uses_batches:
             watched.on_batch_begin(number, Logs(batch=number, size=size))
         executor = model._executor("train")
         logs = executor.train(batch, rows, *model._next_key(executor), placement=model._placement)
+        batches.mark_used()
         figures.add(logs, [size])
         if watched.uses_batches:
             watched.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=size))
-        else:
-            watched.on_chunk_end(number + 1, number + 1, lambda: figures.averages(ready_only=True))
+        watched.on_chunk_end(number + 1, number + 1, lambda: figures.averages(ready_only=True))
         in_flight.append(logs)
         if len(in_flight) > 2:
             in_flight.pop(0).block_until_ready()
         if model.stop_training:
             break
-    return figures.averages(), largest
+    return figures.averages(), figures.largest
 
 
-def evaluate_generator(model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose) -> list:
+def evaluate_generator(
+    model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=None
+) -> list:
     """The figures on `steps` batches; see `Model.evaluate_generator`."""
     steps = _steps(generator, steps, "steps", "evaluate_generator")
-    bar = callback_room.Progbar(target=steps) if verbose == 1 else None
+    phase = model._phase("test", callbacks, verbose, {"steps": steps}, steps)
     making = (workers, use_multiprocessing, max_queue_size)
     with _batches(model, generator, "test", "evaluate_generator", *making) as batches:
-        return _evaluate(model, batches, steps, bar)
+        return _evaluate(model, batches, steps, phase)
 
 
-def _evaluate(model, batches, steps, bar=None) -> list:
+def _evaluate(model, batches, steps, phase) -> list:
+    phase.begin()
     model._reset_metrics()
     if not model._compiled:
         batches.peek()
@@ -213,31 +222,39 @@ def _evaluate(model, batches, steps, bar=None) -> list:
     in_flight: list = []
     for number in range(steps):
         (batch, rows), size = batches.take()
+        phase.batch_begins(number, size)
         executor = model._executor("test")
         logs, _ = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         figures.add(logs, [size])
-        if bar is not None:
-            bar.update(number + 1)
+        phase.batch_ends(number, size, (model.metrics_names, logs))
         in_flight.append(logs)
         if len(in_flight) > 2:
             in_flight.pop(0).block_until_ready()
-    return list(figures.averages().values())
+    values = list(figures.averages().values())
+    phase.end()
+    return values
 
 
-def predict_generator(model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose) -> list:
+def predict_generator(
+    model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=None
+) -> list:
     """The outputs for `steps` batches; see `Model.predict_generator`."""
     steps = _steps(generator, steps, "steps", "predict_generator")
-    bar = callback_room.Progbar(target=steps) if verbose == 1 else None
+    phase = model._phase("predict", callbacks, verbose, {"steps": steps}, steps)
     making = (workers, use_multiprocessing, max_queue_size)
     parts: list = []
+    waiting: list = []
+    phase.begin()
     with _batches(model, generator, "predict", "predict_generator", *making) as batches:
         for number in range(steps):
             (batch, rows), size = batches.take()
+            phase.batch_begins(number, size)
             executor = model._executor("predict")
             _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
-            parts.append((outputs, size))
-            if len(parts) > 2:
-                parts[-3] = ([loop.on_host(y) for y in parts[-3][0]], parts[-3][1])
-            if bar is not None:
-                bar.update(number + 1)
-    return [np.concatenate([loop.on_host(ys[i])[:n] for ys, n in parts]) for i in range(len(model.outputs))]
+            waiting.append((outputs, batch, size))
+            phase.batch_ends(number, size, outputs=lambda executor=executor: executor.on_host(*waiting[-1]))
+            if len(waiting) > 2:
+                parts.append(executor.on_host(*waiting.pop(0)))
+        parts.extend(executor.on_host(*last) for last in waiting)
+    phase.end()
+    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+
 import jax
+import numpy as np
 
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
@@ -82,12 +85,14 @@ class InputLayer(Layer):
 
 
 def _as_shape(shape, name):
-    if isinstance(shape, int):
-        return (shape,)
+    entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
     try:
-        return tuple(None if d is None else int(d) for d in shape)
-    except (TypeError, ValueError):
+        sizes = tuple(None if d is None else operator.index(d) for d in entries)
+    except TypeError:
         raise ValueError(f"Input {name!r}: shape must be a tuple of integers and None; got {shape!r}.") from None
+    if any(d is not None and d < 0 for d in sizes):
+        raise ValueError(f"Input {name!r}: shape must hold integers >= 0 and None; got {shape!r}.")
+    return sizes
 
 
 def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None):

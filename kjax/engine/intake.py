@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from kjax import losses
@@ -11,6 +13,7 @@ from kjax.engine.feeds import Feed
 from kjax.engine.input_layer import Input, InputLayer
 from kjax.engine.network import Network
 from kjax.engine.objectives import loss_name
+from kjax.engine.rows import Rows
 
 __all__ = ["Intake"]
 
@@ -24,13 +27,21 @@ class Intake:
     def _standardize_x(self, x):
         if not self.built:
             self._build_from(x)
-        return data_room.standardize(
+        arrays = data_room.standardize(
             x,
             self._feed_input_names,
             [t.shape for t in self._feed_inputs],
             [t.dtype for t in self._feed_inputs],
             "input",
         )
+        for i, (array, tensor, name) in enumerate(zip(arrays, self._feed_inputs, self._feed_input_names, strict=True)):
+            for layer in _looked_up_by(self, tensor):
+                check = functools.partial(data_room.check_indices, name=name, layer=layer)
+                if isinstance(array, Rows):  # data that are not in memory are checked when they are read
+                    arrays[i] = arrays[i].checked(check)
+                elif array.size:
+                    check(array)
+        return arrays
 
     def _build_from(self, x):
         """Builds a model that waited for its first data."""
@@ -68,8 +79,7 @@ class Intake:
         outputs, checked = dict(zip(self.output_names, self.outputs, strict=True)), []
         for target, o, shape in zip(targets, fed, shapes, strict=True):
             target = data_room.with_class_axis(target, loss_name(o.loss), tuple(outputs[o.name].shape))
-            checked.append(target)
-            data_room.check_target(target, loss_name(o.loss), o.name, tuple(outputs[o.name].shape))
+            checked.append(data_room.check_target(target, loss_name(o.loss), o.name, tuple(outputs[o.name].shape)))
             if shape is not None:
                 data_room.check_shape(target, o.name, shape, "target")
         return checked
@@ -110,3 +120,16 @@ class Intake:
                 f"{size} samples "
                 f"in batches of {batch_size}."
             )
+
+
+def _looked_up_by(model, tensor):
+    """The layers of a model that take the values of this input as row numbers (`row_limit`), nested ones too."""
+    for node in tensor._keras_history[0]._outbound_nodes:
+        layer = node.outbound_layer
+        if not any(layer is own for own in model.layers):
+            continue
+        for i, x in enumerate(node.input_tensors):
+            if x is tensor and isinstance(layer, Network) and layer.inputs:
+                yield from _looked_up_by(layer, layer.inputs[i])
+            elif x is tensor and getattr(layer, "row_limit", None) is not None:
+                yield layer

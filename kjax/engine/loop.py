@@ -7,16 +7,17 @@ import time
 import jax
 import numpy as np
 
-from kjax import backend as K
-from kjax.engine.feeds import Feed, batch_order
+from kjax.engine.feeds import Feed
 from kjax.engine.logs import BatchLogs, Logs
+from kjax.engine.phases import Phase
+from kjax.engine.progress import SampleOrder
+from kjax.engine.sizes import bucket
 
-__all__ = ["Figures", "fit_loop", "is_due", "on_host", "predict_loop", "test_loop"]
+__all__ = ["Figures", "fit_loop", "is_due", "predict_loop", "test_loop"]
 
-_CHUNK_BYTES = 1 << 25  # how much data one chunk of batches holds at most
+_CHUNK_BYTES = 1 << 24  # how much data one chunk of batches holds at most
 _CHUNK_STEPS = 256
 _DISPATCH_SECONDS = 0.2  # how long one dispatch may keep the device, so that bars move and Ctrl-C is heard
-_BUCKETS = 8
 
 
 class Figures:
@@ -28,10 +29,12 @@ class Figures:
         self.pending: list = []
         self.total = np.zeros(len(names))
         self.seen = 0
+        self.largest = 1  # of the batches
         self.last = None
 
     def add(self, logs, sizes, start=0):
         """Logs (steps, n) or (n,) still on the device, and the sizes of the batches from row `start` on."""
+        self.largest = max(self.largest, *sizes)
         self.pending.append((logs, sizes, start))
 
     def settle(self, ready_only=False):
@@ -66,12 +69,6 @@ def is_due(freq, epoch) -> bool:
     return (epoch + 1) % freq == 0
 
 
-def on_host(y) -> np.ndarray:
-    """An output as a NumPy array; what a layer computed in fewer bits than `floatx` has is given in `floatx`."""
-    y = np.asarray(y)
-    return y.astype(K.floatx()) if str(y.dtype) in ("bfloat16", "float16") and str(y.dtype) != K.floatx() else y
-
-
 def fit_loop(
     model, feed: Feed, batch_size, epochs, callbacks, shuffle, initial_epoch, validate, steps=None, validation_freq=1
 ):
@@ -85,20 +82,31 @@ def fit_loop(
         validation_freq: validate every so many epochs, or after the listed ones.
     """
     executor = model._executor("train")
+    feed = executor.stretched(feed, True, model._placement)
+    data = {
+        "source": "arrays",
+        "samples": feed.size,
+        "batch_size": batch_size,
+        "steps_per_epoch": steps,
+        "shuffle": shuffle,
+    }
     if validate is not None:
         is_due(validation_freq, 0)
+    last = np.arange(feed.size)
     for epoch in range(initial_epoch, epochs):
-        model._keep_state(epoch)
         model._reset_metrics()
         callbacks.on_epoch_begin(epoch, Logs())
         figures = Figures(model.metrics_names, model.stateful_metric_names)
-        order = batch_order(feed.size, batch_size, shuffle)
-        if steps is not None:
-            order = np.resize(order, steps * batch_size)
-        if callbacks.uses_batches or not model._chunked:
-            _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures)
+        samples = SampleOrder(last, batch_size, shuffle)
+        first = model._progress.enter(figures, data, samples)
+        model._epoch_begins(epoch, first)
+        last = samples.order
+        order = last if steps is None else np.resize(last, steps * batch_size)
+        if callbacks.uses_batches or not model._chunked or first:
+            _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures, first)
         else:
             _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures)
+        samples.finish()
         logs = Logs(figures.averages())
         if validate is not None and is_due(validation_freq, epoch) and not model.stop_training:
             logs.update(validate())
@@ -122,10 +130,12 @@ def padding(model, executor, size, batch_size):
     return full if placement is not None and full != min(batch_size, size) else None
 
 
-def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures):
+def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures, first=0):
+    if first:
+        callbacks.on_chunk_end(first * batch_size, first, figures.averages)
     pad = padding(model, executor, len(order), batch_size)
     in_flight: list = []
-    for number, start in enumerate(range(0, len(order), batch_size)):
+    for number, start in enumerate(range(first * batch_size, len(order), batch_size), first):
         index = order[start : start + batch_size]
         if callbacks.uses_batches:
             callbacks.on_batch_begin(number, Logs(batch=number, size=len(index)))
@@ -136,8 +146,7 @@ def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures
         figures.add(logs, [len(index)])
         if callbacks.uses_batches:
             callbacks.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=len(index)))
-        else:
-            callbacks.on_chunk_end(start + len(index), number + 1, lambda: figures.averages(ready_only=True))
+        callbacks.on_chunk_end(start + len(index), number + 1, lambda: figures.averages(ready_only=True))
         in_flight.append(logs)
         if len(in_flight) > 2:  # let the device run ahead by two steps, not by an epoch
             in_flight.pop(0).block_until_ready()
@@ -150,11 +159,11 @@ def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures
     whole = len(order) // batch_size
     pad = padding(model, executor, len(order), batch_size)
     looped = total if pad is not None or whole == total else whole
-    if looped < 2:
+    row_bytes = sum(x.dtype.itemsize * int(np.prod(x.shape[1:])) for x in feed.data)
+    most = min(_CHUNK_STEPS, _CHUNK_BYTES // max(1, row_bytes * batch_size))
+    if looped < 2 or most < 2:
         _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures)
         return
-    row_bytes = sum(x.dtype.itemsize * int(np.prod(x.shape[1:])) for x in feed.data)
-    most = max(2, min(_CHUNK_STEPS, _CHUNK_BYTES // max(1, row_bytes * batch_size)))
     capacity = min(1 << (looped - 1).bit_length(), 1 << (most.bit_length() - 1))
     done = 0
     in_flight: list = []
@@ -209,9 +218,11 @@ def _run_chunk(model, executor, chunk, count, samples, batch_size, done, callbac
     return start, logs
 
 
-def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
+def test_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> list:
     """The figures of the model on data: one number per `model.metrics_names`."""
+    phase.begin()
     executor = model._executor("test")
+    feed = executor.stretched(feed, False, model._placement)
     model._reset_metrics()
     figures = Figures(model.metrics_names, model.stateful_metric_names)
     in_flight: list = []
@@ -224,19 +235,23 @@ def test_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
         batch, rows = feed.batch(index, pad)
         if pad and rows is None:
             rows = np.ones((pad,), "float32")
+        phase.batch_begins(number, len(index))
         logs, _ = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         figures.add(logs, [len(index)])
+        phase.batch_ends(number, len(index), (model.metrics_names, logs))
         in_flight.append(logs)
         if len(in_flight) > 2:  # as in training: batches do not pile up in front of the device
             in_flight.pop(0).block_until_ready()
-        if on_batch is not None:
-            on_batch(start + len(index), number + 1)
-    return list(figures.averages().values())
+    values = list(figures.averages().values())
+    phase.end()
+    return values
 
 
-def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> list:
+def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> list:
     """The outputs for all samples, as NumPy arrays."""
+    phase.begin()
     executor = model._executor("predict")
+    feed = executor.stretched(feed, False, model._placement)
     size = feed.size if steps is None else steps * batch_size
     if size <= batch_size and steps is None:
         pad = _bucket(size, batch_size, model._placement) if executor.rowwise else None
@@ -245,26 +260,33 @@ def predict_loop(model, feed: Feed, batch_size, steps=None, on_batch=None) -> li
             batch, _ = feed.whole()
         else:
             batch, _ = feed.batch(order, pad)
+        phase.batch_begins(0, size)
         _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
-        return [np.array(on_host(y)[:size]) for y in outputs]
+        results = [np.array(y) for y in executor.on_host(outputs, batch, size)]
+        phase.batch_ends(0, size, outputs=lambda: results)
+        phase.end()
+        return results
     order = np.resize(np.arange(feed.size), size)
     pad = padding(model, executor, size, batch_size)
     parts: list = []
+    waiting: list = []
     for number, start in enumerate(range(0, size, batch_size)):
         index = order[start : start + batch_size]
         batch, _ = feed.batch(index, pad)  # rows that only pad are cut off again; nothing else depends on them
+        phase.batch_begins(number, len(index))
         _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
-        parts.append((outputs, len(index)))
-        if on_batch is not None:
-            on_batch(start + len(index), number + 1)
-        if len(parts) > 2:
-            parts[-3] = ([on_host(y) for y in parts[-3][0]], parts[-3][1])
-    return [np.concatenate([on_host(outputs[i])[:n] for outputs, n in parts]) for i in range(len(model.outputs))]
+        waiting.append((outputs, batch, len(index)))
+        phase.batch_ends(number, len(index), outputs=lambda: executor.on_host(*waiting[-1]))
+        if len(waiting) > 2:
+            parts.append(executor.on_host(*waiting.pop(0)))
+    parts.extend(executor.on_host(*last) for last in waiting)
+    phase.end()
+    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
 
 def _bucket(size, batch_size, placement) -> int:
     """The size a small batch is padded to: a power of two from 8 on, so that few programs serve all sizes."""
     if size <= 1 and placement is None:
         return 1
-    bucket = min(max(_BUCKETS, 1 << (size - 1).bit_length()), batch_size)
-    return bucket if placement is None else placement.padded(bucket)
+    full = min(bucket(size), batch_size)
+    return full if placement is None else placement.padded(full)

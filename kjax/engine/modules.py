@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from kjax.graph import op
 
-__all__ = ["run_module"]
+__all__ = ["knows_phase", "run_module"]
 
 
 def _holds_arrays(x) -> bool:
@@ -21,6 +22,24 @@ def _holds_arrays(x) -> bool:
 @functools.cache
 def _takes(cls) -> frozenset[str]:
     return frozenset(inspect.signature(cls.__call__).parameters)
+
+
+def knows_phase(module) -> bool:
+    """Whether a module computes something else in training than in the test phase."""
+    rates = [getattr(module, n) for n in ("rate", "dropout", "recurrent_dropout") if hasattr(module, n)]
+    return "training" in _takes(type(module)) and (not rates or any(rates))
+
+
+def _draws(template) -> bool:
+    """Whether an application of a module may draw random numbers; of modules from elsewhere one cannot tell."""
+    return _is_random(template[0][0])
+
+
+def _is_random(module) -> bool:
+    if not type(module).__module__.startswith("kjax.nn."):
+        return True
+    rates = [getattr(module, n) for n in ("rate", "dropout", "recurrent_dropout", "stddev") if hasattr(module, n)]
+    return any(rates) or any(_is_random(v) for v in vars(module).values() if isinstance(v, nn.Module))
 
 
 def _rowwise(tensors, args, kwargs):
@@ -62,10 +81,13 @@ def run_module(ctx, module, variables, inputs, kwargs, training=None, rowwise=Tr
     if "training" in takes:
         kwargs["training"] = phase
     if "rows" in takes:
-        kwargs["rows"] = ctx.rows
+        kwargs["rows"] = ctx.rows_of(inputs[0])
     rngs = {"dropout": ctx.next_key()} if phase and ctx.key is not None else None
     stats = variables.get("batch_stats", {})
     if stats and phase:
         outputs, changed = module.apply(variables, *inputs, rngs=rngs, mutable=["batch_stats"], **kwargs)
         return outputs, changed["batch_stats"]
     return module.apply(variables, *inputs, rngs=rngs, **kwargs), stats
+
+
+run_module.operation.draws = _draws

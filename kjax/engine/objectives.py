@@ -11,6 +11,7 @@ from kjax import activations, losses, metrics
 from kjax import backend as K
 from kjax.engine.base_layer import to_list
 from kjax.graph import KerasTensor, Variable, op
+from kjax.graph.padded import Padded, mean_over, padded_rule, propagate
 
 __all__ = ["Objective", "Reported", "make_objectives", "nested", "weighted_mean"]
 
@@ -23,11 +24,24 @@ def _score_rowwise(tensors, args, kwargs):
 def weighted_sum(ctx, score, weights=None, mask=None):
     """The sum of per-sample scores (batch, ...) times mask and weights: what 2.3's `reduction='sum'` asks for."""
     score = score * ctx.row_weights(score) if score.ndim else score
-    if mask is not None:
-        score = score * mask.astype(score.dtype)
-    if weights is not None:
-        score = score * weights.astype(score.dtype).reshape(weights.shape + (1,) * (score.ndim - weights.ndim))
-    return jnp.sum(score)
+    return jnp.sum(_product(score, mask, weights))
+
+
+def _product(score, *factors):
+    """The score times the factors that are there, whose axes are its first ones."""
+    for f in factors:
+        if f is not None:
+            score = score * f.astype(score.dtype).reshape(f.shape + (1,) * (score.ndim - f.ndim))
+    return score
+
+
+@padded_rule(weighted_sum)
+def _weighted_sum_padded(ctx, score, weights=None, mask=None):
+    def product(score, mask, weights):
+        return _product(score * ctx.row_weights(score), mask, weights)
+
+    score = propagate(product, [score, mask, weights])
+    return jnp.sum(score.filled(0) if isinstance(score, Padded) else score)
 
 
 @op(name="weighted_mean", context=True, rowwise=_score_rowwise)
@@ -37,27 +51,40 @@ def weighted_mean(ctx, score, weights=None, mask=None):
     A mask scales to its mean; weights of rank r apply after averaging over the axes past r, and scale to the share of
     weights that are not zero. Rows the context calls invalid count for nothing.
     """
-    score = jnp.asarray(score)
-    if jnp.issubdtype(score.dtype, jnp.bool_) or jnp.issubdtype(score.dtype, jnp.integer):
-        score = score.astype(jnp.float32)
-    if score.ndim == 0:
-        return score
-    valid = ctx.rows
+    score = _as_float(jnp.asarray(score))
+    return score if score.ndim == 0 else _weighted_mean(ctx.rows, score, weights, mask)
+
+
+@padded_rule(weighted_mean)
+def _weighted_mean_padded(ctx, score, weights=None, mask=None):
+    return _weighted_mean(ctx.rows, propagate(_as_float, [score]), weights, mask)
+
+
+def _as_float(score):
+    counted = jnp.issubdtype(score.dtype, jnp.bool_) or jnp.issubdtype(score.dtype, jnp.integer)
+    return score.astype(jnp.float32) if counted else score
+
+
+def _weighted_mean(rows, score, weights, mask):
+    """`weighted_mean` of a score of rank >= 1; the arrays may be Padded."""
+    dtype = score.dtype
 
     def mean(x):
-        if valid is None:
+        if rows is None and not isinstance(x, Padded):
             return jnp.mean(x)
-        per_row = jnp.mean(x.reshape(x.shape[0], -1), axis=-1)
-        return jnp.sum(per_row * valid.astype(x.dtype)) / jnp.sum(valid.astype(x.dtype))
+        per_row = mean_over(x, range(1, x.ndim))
+        if rows is None:
+            return jnp.mean(per_row)
+        return jnp.sum(per_row * rows.astype(dtype)) / jnp.sum(rows.astype(dtype))
 
     if mask is not None:
-        mask = mask.astype(score.dtype)
-        score = score * mask / mean(mask)
+        mask = propagate(lambda m: m.astype(dtype), [mask])
+        score = propagate(lambda s, m, share: s * m / share, [score, mask, mean(mask)])
     if weights is not None:
-        weights = weights.astype(score.dtype)
         if score.ndim > weights.ndim:
-            score = jnp.mean(score, axis=tuple(range(weights.ndim, score.ndim)))
-        score = score * weights / mean((weights != 0).astype(score.dtype))
+            score = mean_over(score, range(weights.ndim, score.ndim))
+        used = propagate(lambda w: (w != 0).astype(dtype), [weights])
+        score = propagate(lambda s, w, share: s * w.astype(dtype) / share, [score, weights, mean(used)])
     return mean(score)
 
 
@@ -166,7 +193,8 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
         target = given[i]
         if target is None:
             target = KerasTensor(_target_shape(fn, output.shape), _in_full(output.dtype), name=name + "_target:0")
-        shape = (None,) if modes[i] is None else (None, None)
+        batch = output.shape[0] if len(output.shape) else None  # fixed under a stateful layer
+        shape = (batch,) if modes[i] is None else (batch, None)
         weight = KerasTensor(shape, "float32", name=name + "_sample_weights:0")
         reduce = weighted_sum if getattr(fn, "reduction", None) == "sum" else weighted_mean
         target, score = _scored(fn, target, output, given[i] is None)

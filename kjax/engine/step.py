@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from kjax.graph import Context, Program
+from kjax.graph.padded import Padded, Tag
+from kjax.loss_scale import LossScale, all_finite
 
 __all__ = ["Spec", "State", "traces", "train_chunk", "train_step", "forward_step"]
 
@@ -28,7 +30,8 @@ class Spec(NamedTuple):
         rule: hashable function of the rates that gives the Optax transformation; None when no gradient is taken.
         slots: tree structure of the optimizer's state.
         constraints: None, or the program that maps the params numbered `constrained` to their allowed values.
-        loss_scale: factor of the loss while gradients are taken, for layers that compute in float16; or None.
+        loss_scale: LossScale for layers that compute in float16, whose state stands behind the slots; or None.
+        groups: for batches whose axis 1 was filled up, the group of equal lengths each input belongs to, or None.
     """
 
     program: Program
@@ -43,7 +46,8 @@ class Spec(NamedTuple):
     slots: Any = None
     constraints: Program | None = None
     constrained: tuple[int, ...] = ()
-    loss_scale: float | None = None
+    loss_scale: LossScale | None = None
+    groups: tuple[int | None, ...] = ()
 
 
 class State(NamedTuple):
@@ -65,7 +69,7 @@ traces = _Traces()
 
 def _inputs(spec, batch, rows):
     """The program's inputs: missing sample weights are ones, or the row mask; padding rows weigh nothing."""
-    data, weights = batch
+    data, weights, *lengths = batch
     size = data[0].shape[0]
     full = []
     for rank, w in zip(spec.weight_ranks, weights, strict=True):
@@ -75,7 +79,25 @@ def _inputs(spec, batch, rows):
         if rows is not None:
             w = w * rows.reshape((-1,) + (1,) * (rank - 1))
         full.append(w)
-    return [*data, *full]
+    inputs = [*data, *full]
+    if not lengths:
+        return inputs
+    return [
+        x if group is None else Padded(x, {1: Tag((group,), x.shape[1])}, lengths[0])
+        for x, group in zip(inputs, spec.groups, strict=True)
+    ]
+
+
+def evaluated(spec, batch, rows, variables, constants, context) -> list:
+    """The program's results; of those that were filled up, the arrays with their filling."""
+    results = spec.program(_inputs(spec, batch, rows), variables, constants, context)
+    return [r.value if isinstance(r, Padded) else r for r in results]
+
+
+def padded_results(spec, batch, rows, variables, constants, context) -> dict:
+    """Which results have filling: {index: {axis: Tag}}; to be traced, not to be run."""
+    results = spec.program(_inputs(spec, batch, rows), variables, constants, context)
+    return {i: r.tags for i, r in enumerate(results) if isinstance(r, Padded)}
 
 
 def _new_values(spec, results, old):
@@ -108,27 +130,33 @@ def _apply_gradients(spec, grads, params, slots, rates, constants):
 
 def _train(spec, state, fixed, constants, rates, batch, rows, key):
     """One training step: (state, logs)."""
-    inputs = _inputs(spec, batch, rows)
     program_constants, constraint_constants = constants
 
     def loss_of(params):
         variables = [*params, *state.updated, *fixed]
-        results = spec.program(inputs, variables, program_constants, Context(True, key, rows))
-        return jnp.sum(results[0]) * (spec.loss_scale or 1.0), results
+        results = evaluated(spec, batch, rows, variables, program_constants, Context(True, key, rows))
+        loss = jnp.sum(results[0])
+        return loss if scale is None else loss * scale.astype(loss.dtype), results
 
     params, slots = list(state.params), list(state.slots)
+    scale = finite_steps = None
+    if spec.loss_scale is not None:
+        *slots, scale, finite_steps = slots
     if spec.rule is None:
         _, results = loss_of(params)
     else:
         (_, results), grads = jax.value_and_grad(loss_of, has_aux=True)(params)
-        if spec.loss_scale is not None:
-            grads = jax.tree.map(lambda g: g / spec.loss_scale, grads)
+        if scale is not None:
+            grads = jax.tree.map(lambda g: g / scale.astype(g.dtype), grads)
         changed, changed_slots = _apply_gradients(spec, grads, params, slots, rates, constraint_constants)
         if spec.loss_scale is not None:  # gradients that overflowed change nothing
-            finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in grads]))
+            finite = all_finite(grads)
             keep = functools.partial(jnp.where, finite)
             changed = jax.tree.map(keep, list(changed), params)
-            changed_slots = jax.tree.map(keep, list(changed_slots), slots)
+            changed_slots = [
+                *jax.tree.map(keep, list(changed_slots), slots),
+                *spec.loss_scale.next_state(scale, finite_steps, finite),
+            ]
         params, slots = changed, changed_slots
     values = _new_values(spec, results[spec.logs + spec.outputs :], [*params, *state.updated])
     logs = jnp.stack(_scalars(results[: spec.logs]))
@@ -136,8 +164,8 @@ def _train(spec, state, fixed, constants, rates, batch, rows, key):
 
 
 @functools.lru_cache(maxsize=256)
-def train_step(spec):
-    """The compiled training step of a spec; equal specs share it.
+def train_step(spec, donate=True):
+    """The compiled training step of a spec; equal specs share it. `donate`: whether the state's buffers are given away.
 
     Returns:
         function (state, fixed, constants, rates, batch, rows, key, count) -> (new state, logs (n,)).
@@ -148,11 +176,11 @@ def train_step(spec):
         key = None if key is None else jax.random.fold_in(key, count)
         return _train(spec, state, fixed, constants, rates, batch, rows, key)
 
-    return jax.jit(step, donate_argnums=0)
+    return jax.jit(step, donate_argnums=(0,) if donate else ())
 
 
 @functools.lru_cache(maxsize=256)
-def train_chunk(spec):
+def train_chunk(spec, donate=True):
     """The compiled loop over steps `start` to `stop` on batches stacked along a leading axis, one dispatch.
 
     Returns:
@@ -174,11 +202,11 @@ def train_chunk(spec):
 
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
-    return jax.jit(chunk, donate_argnums=0)
+    return jax.jit(chunk, donate_argnums=(0,) if donate else ())
 
 
 @functools.lru_cache(maxsize=256)
-def forward_step(spec, training=False):
+def forward_step(spec, training=False, donate=True):
     """The compiled step without gradient (test, predict) of a spec; equal specs share it.
 
     Returns:
@@ -188,11 +216,10 @@ def forward_step(spec, training=False):
 
     def step(updated, fixed, constants, batch, rows, key, count):
         traces.count += 1
-        inputs = _inputs(spec, batch, rows)
         key = None if key is None else jax.random.fold_in(key, count)
-        results = spec.program(inputs, [*updated, *fixed], constants, Context(training, key, rows))
+        results = evaluated(spec, batch, rows, [*updated, *fixed], constants, Context(training, key, rows))
         values = _new_values(spec, results[spec.logs + spec.outputs :], list(updated))
         logs = _scalars(results[: spec.logs])
         return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]
 
-    return jax.jit(step, donate_argnums=0)
+    return jax.jit(step, donate_argnums=(0,) if donate else ())

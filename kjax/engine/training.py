@@ -13,13 +13,14 @@ from kjax.engine.feeds import Feed
 from kjax.engine.flax_bridge import FlaxBridge
 from kjax.engine.intake import Intake
 from kjax.engine.network import Network
-from kjax.engine.persistence import Persistence
-from kjax.engine.safeguard import Safeguard
+from kjax.engine.phases import Phase
+from kjax.engine.progress import Progress
+from kjax.engine.rescue import rescued
 
 __all__ = ["Model"]
 
 
-class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
+class Model(Compilation, Intake, FlaxBridge, Network):
     """A network with training and inference.
 
     Args:
@@ -38,8 +39,9 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         self.__dict__.setdefault("_compiled", False)
         self.stop_training = False
         self._step_seconds = 1.0
-        self._safeguard = None
+        self._watched: list = []
         self._key, self._count = None, 0
+        self._progress = Progress()
         self._forget_programs()
 
     # ------------------------------------------------------------ training
@@ -81,8 +83,9 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
             class_weight: dict class -> weight.
             sample_weight: array (samples,), or (samples, time) in temporal mode.
             initial_epoch: number of the first epoch.
-            steps_per_epoch: batches per epoch.
-            validation_steps: batches per validation.
+            steps_per_epoch: steps per epoch, each on all of the data; `batch_size` must be None then. Of a generator:
+                batches per epoch.
+            validation_steps: with `steps_per_epoch`, steps per validation, likewise.
             validation_freq: validate every so many epochs, or at the listed ones.
 
         Returns:
@@ -115,15 +118,21 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
             raise ValueError(
                 "If fitting from data tensors, you should specify the `steps_per_epoch` argument; else pass x and y."
             )
-        batch_size = _batch_size(batch_size)
-        feed = self._standardize_user_data(x, y, sample_weight, class_weight, batch_size)
-        feed, held = self._validation_feed(feed, validation_split, validation_data, batch_size)
+        whole = _is_whole(batch_size, steps_per_epoch, "steps_per_epoch")
+        if validation_steps is not None and not whole:
+            raise ValueError(
+                "Can only use `validation_steps` when doing step-wise training, i.e. `steps_per_epoch` must be set."
+            )
+        checked_size = None if whole else _batch_size(batch_size)
+        feed = self._standardize_user_data(x, y, sample_weight, class_weight, checked_size)
+        feed, held = self._validation_feed(feed, validation_split, validation_data, checked_size)
+        batch_size = feed.size if whole else checked_size
         if verbose and held is not None:
             print(f"Train on {feed.size} samples, validate on {held.size} samples")
         self._check_trainable_weights_consistency()
         self._executor("train")
         params = {
-            "batch_size": batch_size,
+            "batch_size": checked_size,
             "epochs": epochs,
             "steps": steps_per_epoch,
             "samples": feed.size,
@@ -134,7 +143,8 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         watched = self._callbacks(callbacks, verbose, params, "samples" if steps_per_epoch is None else "steps", held)
 
         def validate():
-            values = loop.test_loop(self, held, batch_size, validation_steps)
+            size = _batch_size(None) if whole and validation_steps is None else held.size if whole else batch_size
+            values = loop.test_loop(self, held, size, Phase("test", watched), validation_steps)
             return {"val_" + n: v for n, v in zip(self.metrics_names, values, strict=True)}
 
         return self._run_fit(
@@ -145,7 +155,7 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
                 batch_size,
                 epochs,
                 watched,
-                shuffle,
+                shuffle and not whole,
                 initial_epoch,
                 validate if held is not None else None,
                 steps_per_epoch,
@@ -164,6 +174,7 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         watched.set_params(params)
         for callback in watched:
             callback.validation_data = None if held is None else [*held.data, *held.weights]
+        self._watched = watched.callbacks
         return watched
 
     def _callback_model(self):
@@ -173,21 +184,24 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         """Runs a loop between on_train_begin and on_train_end; an interruption leaves the last finished step."""
         self.stop_training = False
         watched.on_train_begin()
-        self._safeguard = Safeguard(self)
         try:
-            run()
-        except BaseException as error:
-            self._safeguard.rescue(error)
-            raise
+            with rescued(self, "fit", "train", "test"):
+                run()
+                watched.on_train_end()
         finally:
-            self._safeguard = None
-        watched.on_train_end()
+            self._watched, self._progress = [], Progress()
         return self.history
 
-    def _keep_state(self, epoch):
-        """Told by the loops at the start of each epoch."""
-        if self._safeguard is not None:
-            self._safeguard.keep(epoch)
+    @property
+    def _training_safeguard(self):
+        """The Safeguard of the training step; None where there is no such step, or a program's own."""
+        return getattr(self._executors.get("train"), "safeguard", None)
+
+    def _epoch_begins(self, epoch, steps=0):
+        """Told by the loops when an epoch begins, or goes on after some steps."""
+        safeguard = getattr(self._executor("train"), "safeguard", None)
+        if safeguard is not None:
+            safeguard.begin(epoch, steps)
 
     def _validation_feed(self, feed, split, given, batch_size):
         """(training feed, validation feed or None)."""
@@ -221,8 +235,27 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         ]
         return parts[0], parts[1]
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, steps=None, **kwargs):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose=1,
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+    ):
         """The loss and the metrics on data, in test phase.
+
+        Args:
+            x, y, batch_size, sample_weight: as for `fit`.
+            verbose: 0 silent, 1 progress bar.
+            steps: steps, each on all of the data, `batch_size` being None; of a generator: batches.
+            callbacks: list of Callback; their `on_test_*` hooks are called.
+            max_queue_size, workers, use_multiprocessing: how batches of a generator are prepared ahead.
 
         Returns:
             float, or a list of them in the order of `metrics_names`.
@@ -230,71 +263,103 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         self._require_compiled("evaluate")
         if generator_loop.is_generator(x):
             generator_loop.refuse_with_generator("evaluate", y=y, sample_weight=sample_weight)
-            return self.evaluate_generator(x, steps, verbose=verbose, **kwargs)
-        if kwargs:
-            raise TypeError(f"evaluate got unexpected arguments {sorted(kwargs)}.")
-        batch_size = _batch_size(batch_size)
-        feed = self._standardize_user_data(x, y, sample_weight, None, batch_size)
-        bar = callback_room.Progbar(target=steps if steps is not None else feed.size) if verbose == 1 else None
-        moved = (
-            None if bar is None else (lambda samples, batches: bar.update(batches if steps is not None else samples))
-        )
-        return unlist(loop.test_loop(self, feed, batch_size, steps, moved))
+            return self.evaluate_generator(
+                x, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=callbacks
+            )
+        whole = _is_whole(batch_size, steps, "steps")
+        checked_size = None if whole else _batch_size(batch_size)
+        feed = self._standardize_user_data(x, y, sample_weight, None, checked_size)
+        batch_size = feed.size if whole else checked_size
+        params = {"batch_size": checked_size, "samples": feed.size, "steps": steps}
+        phase = self._phase("test", callbacks, verbose, params, feed.size if steps is None else steps)
+        with rescued(self, "evaluate", "test"):
+            return unlist(loop.test_loop(self, feed, batch_size, phase, steps))
 
-    def predict(self, x, batch_size=None, verbose=0, steps=None, **kwargs):
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose=0,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+    ):
         """The outputs for x, in test phase.
+
+        Args:
+            x, batch_size: as for `fit`.
+            verbose, steps, max_queue_size, workers, use_multiprocessing: as for `evaluate`.
+            callbacks: list of Callback; their `on_predict_*` hooks are called.
 
         Returns:
             array (samples, ...), or a list of them for several outputs.
         """
         if generator_loop.is_generator(x):
-            return self.predict_generator(x, steps, verbose=verbose, **kwargs)
-        if kwargs:
-            raise TypeError(f"predict got unexpected arguments {sorted(kwargs)}.")
-        batch_size = _batch_size(batch_size)
+            return self.predict_generator(
+                x, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=callbacks
+            )
+        whole = _is_whole(batch_size, steps, "steps")
         xs = self._standardize_x(x)
         size = data_room.check_lengths(xs, [], [])
+        batch_size = size if whole else _batch_size(batch_size)
         self._check_stateful_size(size, batch_size)
-        bar = callback_room.Progbar(target=steps if steps is not None else size) if verbose == 1 else None
-        moved = (
-            None if bar is None else (lambda samples, batches: bar.update(batches if steps is not None else samples))
-        )
-        return unlist(loop.predict_loop(self, Feed(xs, [], size), batch_size, steps, moved))
+        params = {"batch_size": None if whole else batch_size, "samples": size, "steps": steps}
+        phase = self._phase("predict", callbacks, verbose, params, size if steps is None else steps)
+        with rescued(self, "predict", "predict"):
+            return unlist(loop.predict_loop(self, Feed(xs, [], size), batch_size, phase, steps))
+
+    def _phase(self, kind, callbacks, verbose, params, target) -> Phase:
+        """Who looks on at an evaluation or prediction."""
+        watched = None
+        if callbacks:
+            given = callbacks.callbacks if isinstance(callbacks, callback_room.CallbackList) else callbacks
+            watched = callback_room.CallbackList(given)
+            watched.set_model(self._callback_model())
+            metrics = {"metrics": list(self.metrics_names)} if kind == "test" and self._compiled else {}
+            watched.set_params({**params, "verbose": verbose, **metrics})
+        bar = callback_room.Progbar(target=target) if verbose == 1 else None
+        return Phase(kind, watched, bar, by_steps=params["steps"] is not None)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, reset_metrics=True):
         """One step on one batch; returns the loss, or a list in the order of `metrics_names`."""
         self._require_compiled("train_on_batch")
         feed = self._standardize_user_data(x, y, sample_weight, class_weight)
-        if "train" not in self._executors:
-            self._check_trainable_weights_consistency()
+        self._check_trainable_weights_consistency()
         executor = self._executor("train")
-        try:
+        with rescued(self, "train_on_batch", "train"):
             logs = executor.train(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
             return unlist([v.item() for v in np.asarray(logs)])
-        except Exception as error:
-            Safeguard(self).rescue(error)
-            raise
 
     def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
         """The figures on one batch, nothing trained."""
         self._require_compiled("test_on_batch")
         feed = self._standardize_user_data(x, y, sample_weight)
         executor = self._executor("test")
-        logs, _ = executor.forward(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
-        return unlist([v.item() for v in np.asarray(logs)])
+        with rescued(self, "test_on_batch", "test"):
+            batch = self._whole(feed, executor)
+            logs, _ = executor.forward(*batch, *self._next_key(executor), placement=self._placement)
+            return unlist([v.item() for v in np.asarray(logs)])
 
     def predict_on_batch(self, x):
         """The outputs for one batch."""
         xs = self._standardize_x(x)
         size = data_room.check_lengths(xs, [], [])
-        return unlist(loop.predict_loop(self, Feed(xs, [], size), size))
+        with rescued(self, "predict_on_batch", "predict"):
+            return unlist(loop.predict_loop(self, Feed(xs, [], size), size, Phase("predict")))
 
     def _whole(self, feed, executor):
-        """All of a feed as one batch, padded where the devices do not divide it."""
+        """All of a feed as one batch, padded where the devices do not divide it or sizes vary."""
         placement = self._placement
-        if placement is None or feed.size % placement.size == 0 or not executor.rowwise:
+        feed = executor.stretched(feed, executor is self._executors.get("train"), placement)
+        if not executor.rowwise:
             return feed.whole()
-        return feed.batch(np.arange(feed.size), placement.padded(feed.size))
+        pad = executor.sizes.rows(feed.size) if placement is None else placement.padded(feed.size)
+        if pad is None or (placement is not None and pad == feed.size):
+            return feed.whole()
+        batch, rows = feed.batch(np.arange(feed.size), pad)
+        return batch, np.ones((pad,), "float32") if rows is None else rows
 
     def reset_metrics(self):
         """Sets stateful metrics to zero."""
@@ -347,25 +412,32 @@ class Model(Compilation, Intake, FlaxBridge, Persistence, Network):
         )
 
     def evaluate_generator(
-        self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0
+        self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0, callbacks=None
     ):
         """As `evaluate`, on `steps` batches of a generator."""
         self._require_compiled("evaluate_generator")
-        return unlist(
-            generator_loop.evaluate_generator(
-                self, generator, steps, max_queue_size, workers, use_multiprocessing, verbose
-            )
-        )
+        making = (max_queue_size, workers, use_multiprocessing)
+        with rescued(self, "evaluate_generator", "test"):
+            return unlist(generator_loop.evaluate_generator(self, generator, steps, *making, verbose, callbacks))
 
     def predict_generator(
-        self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0
+        self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0, callbacks=None
     ):
         """As `predict`, on `steps` batches of a generator."""
-        return unlist(
-            generator_loop.predict_generator(
-                self, generator, steps, max_queue_size, workers, use_multiprocessing, verbose
-            )
-        )
+        making = (max_queue_size, workers, use_multiprocessing)
+        with rescued(self, "predict_generator", "predict"):
+            return unlist(generator_loop.predict_generator(self, generator, steps, *making, verbose, callbacks))
+
+
+def _is_whole(batch_size, steps, argument) -> bool:
+    """Whether every step takes all the data: when their number is given, as in Keras."""
+    if steps is None:
+        return False
+    if batch_size is not None:
+        raise ValueError(f"If {argument} is set, the `batch_size` must be None.")
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ValueError(f"{argument} must be an integer >= 1; got {steps!r}.")
+    return True
 
 
 def _batch_size(batch_size) -> int:

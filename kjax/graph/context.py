@@ -7,7 +7,7 @@ import threading
 import jax
 import jax.numpy as jnp
 
-__all__ = ["Context", "Resolver", "current_resolver"]
+__all__ = ["Context", "Resolver", "current_resolver", "inferring", "is_inferring"]
 
 
 class Context:
@@ -60,11 +60,18 @@ class Context:
         self._draws += 1
         return key
 
+    def rows_of(self, x):
+        """`rows` for the entries along axis 0 of `x`: a row each, or several, as where steps of time are a batch."""
+        if self.rows is None:
+            return None
+        each = x.shape[0] // self.rows.shape[0]
+        return self.rows if each == 1 else jnp.repeat(self.rows, each)
+
     def row_weights(self, x):
-        """`rows` shaped to multiply `x` of shape (batch, ...); ones where every row is valid."""
+        """`rows_of(x)` shaped to multiply `x`; ones where every row is valid."""
         if self.rows is None:
             return jnp.ones((x.shape[0],) + (1,) * (x.ndim - 1), x.dtype)
-        return self.rows.astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+        return self.rows_of(x).astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
 
 
 class Resolver(threading.local):
@@ -80,6 +87,36 @@ _resolver = Resolver()
 def current_resolver():
     """The innermost function Variable -> value, or None outside of a trace."""
     return _resolver.stack[-1] if _resolver.stack else None
+
+
+class _Inference(threading.local):
+    def __init__(self):
+        self.on = False
+
+
+_inference = _Inference()
+
+
+def is_inferring() -> bool:
+    """Whether shapes are being found out with trial values for unknown sizes, which need not fit together."""
+    return _inference.on
+
+
+class inferring:
+    """Within this scope operations are evaluated to find out the shapes of their results.
+
+    Args:
+        unknown: whether a size among their arguments is unknown.
+    """
+
+    def __init__(self, unknown):
+        self.unknown = unknown
+
+    def __enter__(self):
+        self._before, _inference.on = _inference.on, self.unknown
+
+    def __exit__(self, *exc):
+        _inference.on = self._before
 
 
 class resolving:

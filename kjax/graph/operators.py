@@ -16,12 +16,17 @@ __all__ = ["absolute_value", "elementwise"]
 
 
 def elementwise(tensors, args, kwargs):
-    """Row by row as long as no argument of lower rank carries the batch on another axis."""
+    """Row by row unless ranks differ among those that carry the batch, or another argument has rows of its own."""
     ranks = {len(t.shape) for t in tensors}
     if len(ranks) != 1 or any(getattr(t, "static", None) is not None for t in tensors):
         return False
-    others = [a for a in (*args, *kwargs.values()) if isinstance(a, (np.ndarray, jax.Array, KerasTensor, Variable))]
-    return all(len(a.shape) <= max(ranks) for a in others)
+    rank, batch = max(ranks), {id(t) for t in tensors}
+    others = [
+        a
+        for a in (*args, *kwargs.values())
+        if isinstance(a, (np.ndarray, jax.Array, KerasTensor, Variable)) and id(a) not in batch
+    ]
+    return all(len(a.shape) < rank or (len(a.shape) == rank and tuple(a.shape[:1]) in ((), (1,))) for a in others)
 
 
 def absolute_value(x):

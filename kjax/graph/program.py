@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kjax.graph.context import Context
+from kjax.graph.padded import Padded, evaluate_padded
 from kjax.graph.record import Body, evaluate, fill, template_key
 from kjax.graph.tensor import KerasTensor
 from kjax.graph.variable import Variable
@@ -93,7 +94,8 @@ class Program:
         for step in self.steps:
             values = [env[i] for i in step.reads]
             context.at(step.draw)
-            result = evaluate(step.operation, step.template, values, context, body=_bodies(context))
+            run = evaluate_padded if any(isinstance(v, Padded) for v in values) else evaluate
+            result = run(step.operation, step.template, values, context, body=_bodies(context))
             env.extend(jax.tree.leaves(result))
         return [env[i] for i in self.outputs]
 
@@ -195,7 +197,8 @@ class _Builder:
         for node in ops:
             draw = self.draws.setdefault(id(node), len(self.draws))
             template, flags = self.convert(node.template)
-            random = random or node.operation.context or flags["random"]
+            draws = node.operation.draws
+            random = random or flags["random"] or (draws(node.template) if callable(draws) else draws)
             reads = tuple(slots[id(v)] for v in node.leaves)
             depends = any(id(v) in batch for v in node.leaves)
             if depends:

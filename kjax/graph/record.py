@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections import OrderedDict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kjax.graph.context import Context, current_resolver
+from kjax.graph.context import Context, current_resolver, inferring
 from kjax.graph.random import key_of
 from kjax.graph.tensor import KerasTensor, Op, Operation, StaticArray, TensorShape
 from kjax.graph.variable import Variable
@@ -280,15 +281,38 @@ def record(operation, args, kwargs):
     leaves: list = []
     template = pack((args, kwargs), leaves)
     node = Op(operation, template, leaves)
-    structure, specs = _inferred(node)
+    try:
+        structure, specs = _inferred(node)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):  # JAX's own kinds say what else is wrong
+            raise
+        raise _explained(error, node) from error
     node.outputs = tuple(
         KerasTensor(shape, dtype, node, i, static=static) for i, (shape, dtype, static) in enumerate(specs)
     )
     node.structure = structure
+    if any(getattr(v, "_uses_learning_phase", False) for v in leaves):
+        for t in node.outputs:
+            t._uses_learning_phase = True
     return jax.tree.unflatten(structure, node.outputs)
 
 
 # ---------------------------------------------------------------- shapes
+
+
+_OF_SHAPES = re.compile(r"\b(shapes?|sizes?|dimensions?|broadcast\w*|ranks?)\b")
+_OF_TRIALS = re.compile(r" \(size \d+\)|\b(" + "|".join(map(str, TRIALS)) + r")\b")
+
+
+def _explained(error, node):
+    """The error of an inference in terms of the symbolic tensors: None for unknown sizes, ValueError for shapes."""
+    text, name = str(error), node.operation.name.strip("_")
+    shown = _OF_TRIALS.sub(lambda found: "" if found[0].startswith(" ") else "None", text)
+    if shown != text or not text.startswith(("Layer ", f"{name}:", f"{name} on")):
+        shapes = ", ".join(str(tuple(v.shape)) for v in node.leaves)
+        shown = f"{name} on tensors of shapes {shapes}: {shown}"
+    kind = ValueError if isinstance(error, TypeError) and _OF_SHAPES.search(text) else type(error)
+    return kind(shown)
 
 
 _known_shapes: OrderedDict = OrderedDict()  # what `infer` found for equal calls: architectures repeat their layers
@@ -310,10 +334,7 @@ def _inferred(node):
 
 def infer(node):
     """The structure of the outputs and, for each, (shape, dtype, static values)."""
-    unknown = any(
-        None in v.shape or getattr(v, "static", None) is not None for v in node.leaves if isinstance(v, KerasTensor)
-    )
-    unknown = unknown or any(_has_unknown(b) for b in _bodies(node.template))
+    unknown = _has_unknown_size(node.leaves) or any(_has_unknown(b) for b in _bodies(node.template))
     try:
         first = _trial(node, 0)
         second = _trial(node, 1) if unknown else first
@@ -344,6 +365,10 @@ def _bodies(template):
     elif isinstance(template, dict):
         for v in template.values():
             yield from _bodies(v)
+
+
+def _has_unknown_size(leaves):
+    return any(None in v.shape or v.static is not None for v in leaves if isinstance(v, KerasTensor))
 
 
 def _has_unknown(body):
@@ -388,7 +413,8 @@ def _trial(node, trial, shapes=None):
         shapes = [np.zeros(s.shape, s.dtype) if isinstance(s, np.ndarray) else s for s in specs]
         args, kwargs = fill(node.template, shapes)
         return jax.tree.map(np.asarray, node.operation.fn(*args, **kwargs))
-    result = jax.eval_shape(run, *abstract)
+    with inferring(unknown=_has_unknown_size(node.leaves)):
+        result = jax.eval_shape(run, *abstract)
     if specs and not abstract and not node.operation.context and _is_size(result):
         with jax.ensure_compile_time_eval():
             return jax.tree.map(np.asarray, run())

@@ -52,9 +52,13 @@ class Operation:
         context: whether `fn` takes the evaluation's Context as its first argument.
         static: whether the result is known from static shapes alone (`K.shape`).
         always: whether a call without symbolic arguments is recorded too (random numbers, the phase).
+
+    Attributes:
+        draws: whether `fn` draws random numbers: a bool, or f(template) -> bool.
+        padded: None, or what is called instead of `fn` when arguments are `Padded`; see `kjax.graph.padded`.
     """
 
-    __slots__ = ("always", "context", "fn", "name", "rowwise", "static")
+    __slots__ = ("always", "context", "draws", "fn", "name", "padded", "rowwise", "static")
 
     def __init__(self, fn, name=None, rowwise=False, context=False, static=False, always=False):
         self.fn = fn
@@ -63,6 +67,8 @@ class Operation:
         self.context = context
         self.static = static
         self.always = always
+        self.draws = False
+        self.padded = None
 
     def __repr__(self):
         return f"<Operation {self.name}>"
