@@ -246,7 +246,7 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
 def _normalize_batch(ctx, x, gamma, beta, axes, epsilon):
     """Rows that only pad the batch are left out of the statistics."""
     x = as_array(x)
-    mean, var, _ = moments(x, axes, ctx.rows)
+    mean, var, _ = moments(x, axes, ctx.rows_of(x))
     kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     placed = [None if v is None else as_array(v).reshape(kept) for v in (mean, var, beta, gamma)]
     return _normalized(x, *placed, epsilon), mean, var

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kjax import backend as K
-from kjax.engine.base_layer import InputSpec, Layer, to_list
-from kjax.layers.fields import read_fields, write_fields
+from kjax.engine.base_layer import InputSpec, Layer
+from kjax.layers.fields import axis_numbers, number, read_fields, write_fields
 from kjax.nn import activation
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
@@ -14,9 +14,7 @@ __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
 
 def _number(value, argument, layer):
     """A number in floatx's precision as a Python float, which is what Keras keeps in configs."""
-    if isinstance(value, bool) or not np.isscalar(value) or isinstance(value, str):
-        raise TypeError(f"Layer {layer}: the `{argument}` argument must be a number; got {value!r}.")
-    return float(K.cast_to_floatx(value))
+    return float(K.cast_to_floatx(number(value, argument, layer)))
 
 
 class _Activation(Layer):
@@ -68,7 +66,7 @@ class PReLU(_Activation):
             alpha_regularizer=alpha_regularizer,
             alpha_constraint=alpha_constraint,
         )
-        self.shared_axes = None if shared_axes is None else list(to_list(shared_axes))
+        self.shared_axes = None if shared_axes is None else list(axis_numbers(shared_axes, "shared_axes", self.name))
 
     def build(self, input_shape):
         shared = self.shared_axes or []

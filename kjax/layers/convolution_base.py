@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import positive_int, read_fields, sizes, write_fields
+from kjax.layers.fields import positive_int, read_data_format, read_fields, sizes, write_fields
 from kjax.nn import convolution
 from kjax.nn.shapes import channel_axis, effective_size, window_length
 
@@ -67,7 +66,7 @@ class ConvBase(Layer):
         self.filters = positive_int(filters, "filters", self.name) if self.counts_filters else None
         self.kernel_size = sizes(kernel_size, rank, "kernel_size", self.name)
         self.padding = read_padding(padding, rank, self.name)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
         self.strides, self.dilation_rate = read_strides(strides, dilation_rate, rank, self.name)
         if self.padding == "causal" and self.data_format != "channels_last":
             raise ValueError(

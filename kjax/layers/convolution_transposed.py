@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kjax.layers.convolution_plain import Conv2D, Conv3D
 from kjax.nn import convolution
-from kjax.nn.shapes import transposed_length
+from kjax.nn.shapes import transposed_length, window_length
 
 __all__ = ["Conv2DTranspose", "Conv3DTranspose"]
 
@@ -36,9 +36,22 @@ class _Transposed:
 
     def build(self, input_shape):
         channels = self._channels(input_shape)
+        self._check_size(input_shape)
         self.kernel = self._add("kernel", (*self.kernel_size, self.filters, channels))
         self._add_bias(self.filters)
         self.built = True
+
+    def _check_size(self, input_shape):
+        """The output must be something that the convolution turns back into the input."""
+        longer = self._output_spatial(input_shape)
+        axes = zip(longer, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        back = tuple(window_length(m, k, self.padding, s, d) for m, k, s, d in axes)
+        if back != self._spatial(input_shape):
+            raise ValueError(
+                f"Layer {self.name}: output_padding={self.output_padding} gives an output of spatial size {longer}; a "
+                f"convolution of kernel_size={self.kernel_size}, strides={self.strides}, padding={self.padding!r} "
+                f"makes {back} of that, not the inputs' {self._spatial(input_shape)}."
+            )
 
     def _module(self):
         return convolution.ConvTranspose(
@@ -63,9 +76,8 @@ class Conv2DTranspose(_Transposed, Conv2D):
 
     Input shape: (batch, rows, columns, channels), or channels first.
     Output shape: (batch, new_rows, new_columns, filters); with padding 'same' new_rows = rows * stride, with 'valid'
-    rows * stride + max(kernel - stride, 0); with `output_padding` (rows - 1) * stride + kernel - 2 * (kernel // 2 if
-    'same'
-    else 0) + output_padding.
+    rows * stride + max(kernel - stride, 0); with `output_padding` (rows - 1) * stride + kernel - 2 m + output_padding,
+    m = kernel // 2 with 'same', else 0.
     Weights: kernel (*kernel_size, filters, channels), bias (filters,).
 
     Args:

@@ -6,7 +6,7 @@ from kjax import backend as K
 from kjax.compat.recurrent1 import ConvRecurrent2D
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding, read_strides
-from kjax.layers.fields import sizes
+from kjax.layers.fields import read_data_format, sizes
 from kjax.layers.recurrent import _CellLayer, _of_cell
 from kjax.layers.recurrent_cells import BuiltInCell, forget_bias, module_activation, part
 from kjax.layers.rnn import RNN, sizes_of
@@ -46,7 +46,21 @@ class ConvRNN2D(RNN):
                 f"{type(self).__name__}: convolutional cells cannot be stacked; got a list of {len(cell)} cells."
             )
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
+
+    def _set_up_rnn(self, *options, **named):
+        super()._set_up_rnn(*options, **named)
         self.input_spec = [InputSpec(ndim=5)]
+
+    def build(self, input_shape):
+        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
+        cell = self.cell
+        image = self._image_shapes(None, shape[2:])[0]
+        if min((n for n in image[1:] if n is not None), default=1) < 1:
+            raise ValueError(
+                f"Layer {self.name}: a kernel of size {cell.kernel_size} with dilation_rate={cell.dilation_rate} does "
+                f"not fit into images of shape {tuple(shape[2:])} ({cell.data_format}) when padding={cell.padding!r}."
+            )
+        super().build(input_shape)
 
     def compute_output_shape(self, input_shape):
         if isinstance(input_shape, list):
@@ -160,7 +174,7 @@ class ConvLSTM2DCell(BuiltInCell):
         self.kernel_size = sizes(kernel_size, 2, "kernel_size", self.name)
         self.strides, self.dilation_rate = read_strides(strides, dilation_rate, 2, self.name)
         self.padding = read_padding(padding, 2, self.name)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
 
     @property
     def state_size(self):
@@ -280,7 +294,7 @@ class ConvLSTM2D(_CellLayer, ConvRNN2D):
         recurrent_dropout=0.0,
         **kwargs,
     ):
-        cell = ConvLSTM2DCell(
+        make_cell = lambda name: ConvLSTM2DCell(
             filters,
             kernel_size,
             strides=strides,
@@ -302,9 +316,11 @@ class ConvLSTM2D(_CellLayer, ConvRNN2D):
             bias_constraint=bias_constraint,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
+            name=name,
         )
-        options = {"return_sequences": return_sequences, "go_backwards": go_backwards, "stateful": stateful}
-        super().__init__(cell, activity_regularizer, options, **kwargs)
+        further = {name: kwargs.pop(name) for name in ("return_state", "unroll") if name in kwargs}
+        options = {"return_sequences": return_sequences, "go_backwards": go_backwards, "stateful": stateful, **further}
+        super().__init__(make_cell, activity_regularizer, options, **kwargs)
 
     filters = _of_cell("filters")
     kernel_size = _of_cell("kernel_size")

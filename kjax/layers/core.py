@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from kjax import activations, constraints, initializers, regularizers
 from kjax import backend as K
+from kjax import regularizers
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import positive_int
+from kjax.layers.fields import axis_numbers, number, positive_int, read_data_format, read_fields, write_fields
+from kjax.layers.fields import rate as read_rate
 from kjax.layers.lambda_layer import Lambda
+from kjax.layers.noise import fitting_noise_shape, read_noise_shape, read_seed
 from kjax.nn import dense, noise
 
 __all__ = [
@@ -61,15 +63,18 @@ class Dense(Layer):
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
         self.units = positive_int(units, "units", self.name)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        read_fields(
+            self,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -77,7 +82,8 @@ class Dense(Layer):
         features = input_shape[-1]
         if features is None:
             raise ValueError(
-                f"{self.name}: the last dimension of the inputs to Dense must be known; got shape {tuple(input_shape)}."
+                f"Layer {self.name}: the last dimension of the inputs to Dense must be known; got shape "
+                f"{tuple(input_shape)}."
             )
         self.kernel = self.add_weight(
             name="kernel",
@@ -109,19 +115,20 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
+        shared = write_fields(
+            self,
+            "units",
+            "activation",
+            "use_bias",
+            "kernel_initializer",
+            "bias_initializer",
+            "kernel_regularizer",
+            "bias_regularizer",
+            "activity_regularizer",
+            "kernel_constraint",
+            "bias_constraint",
+        )
+        return {**super().get_config(), **shared}
 
 
 class Activation(Layer):
@@ -134,13 +141,13 @@ class Activation(Layer):
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.activation = activations.get(activation)
+        read_fields(self, activation=activation)
 
     def call(self, inputs):
         return self.activation(inputs)
 
     def get_config(self):
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+        return {**super().get_config(), **write_fields(self, "activation")}
 
 
 class Dropout(Layer):
@@ -154,11 +161,9 @@ class Dropout(Layer):
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float, np.number)):
-            raise TypeError(f"{self.name}: rate must be a number; got {rate!r}.")
-        self.rate = min(1.0, max(0.0, rate))
-        self.noise_shape = noise_shape
-        self.seed = seed
+        self.rate = read_rate(rate, "rate", self.name)
+        self.noise_shape = read_noise_shape(noise_shape, self.name)
+        self.seed = read_seed(seed, self.name)
         self.supports_masking = True
 
     def _get_noise_shape(self, inputs):
@@ -167,8 +172,7 @@ class Dropout(Layer):
     def call(self, inputs, training=None):
         if not 0.0 < self.rate < 1.0:
             return inputs
-        shape = self._get_noise_shape(inputs)
-        shape = None if shape is None else tuple(None if d is None or not isinstance(d, int) else d for d in shape)
+        shape = fitting_noise_shape(self._get_noise_shape(inputs), inputs, self.name)
         return self.apply_module(noise.Dropout(float(self.rate), shape, self.seed), inputs, training=training)
 
     def get_config(self):
@@ -197,7 +201,7 @@ class _SpatialDropout(Dropout):
 
     def __init__(self, rate, data_format=None, **kwargs):
         super().__init__(rate, **kwargs)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _get_noise_shape(self, inputs):
@@ -229,13 +233,13 @@ class Flatten(Layer):
     """(batch, a, b, ...) -> (batch, a * b * ...).
 
     Args:
-        data_format: 'channels_first' input is flattened in the order of channels_last; None keeps the order.
+        data_format: 'channels_first' input is flattened in the order of channels_last; None: `image_data_format()`.
     """
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.input_spec = InputSpec(min_ndim=3)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
 
     def call(self, inputs):
         if self.data_format == "channels_first":
@@ -247,7 +251,7 @@ class Flatten(Layer):
         rest = input_shape[1:]
         if None in rest:
             raise ValueError(
-                f"{self.name}: the shape of the input to Flatten is not fully defined (got {tuple(rest)}). Pass "
+                f"Layer {self.name}: the shape of the input to Flatten is not fully defined (got {tuple(rest)}). Pass "
                 f"a complete "
                 "`input_shape` to the first layer of the model."
             )
@@ -266,20 +270,25 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
-        self.target_shape = tuple(int(d) for d in target_shape)
+        self.target_shape = axis_numbers(target_shape, "target_shape", self.name)
+        if min(self.target_shape, default=0) < -1:
+            raise ValueError(
+                f"Layer {self.name}: the `target_shape` argument must hold integers >= 0 and one -1 at most; got "
+                f"{target_shape!r}."
+            )
 
     def _fixed(self, input_shape):
         """The target with -1 worked out where the input's sizes are known."""
         unknown = [i for i, d in enumerate(self.target_shape) if d < 0]
         if len(unknown) > 1:
-            raise ValueError(f"{self.name}: target_shape can have only one -1; got {self.target_shape}.")
+            raise ValueError(f"Layer {self.name}: target_shape can have only one -1; got {self.target_shape}.")
         if None in input_shape:
             return tuple(None if d < 0 else d for d in self.target_shape)
         size = int(np.prod(input_shape, dtype=np.int64))
         known = int(np.prod([d for d in self.target_shape if d >= 0], dtype=np.int64))
         if (unknown and (known == 0 or size % known)) or (not unknown and known != size):
             raise ValueError(
-                f"{self.name}: total size of new array must be unchanged: an input of shape {tuple(input_shape)} "
+                f"Layer {self.name}: total size of new array must be unchanged: an input of shape {tuple(input_shape)} "
                 f"cannot become {self.target_shape}."
             )
         return tuple(size // known if d < 0 else d for d in self.target_shape)
@@ -304,9 +313,9 @@ class Permute(Layer):
 
     def __init__(self, dims, **kwargs):
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = axis_numbers(dims, "dims", self.name)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(f"{self.name}: dims must hold each of 1..{len(self.dims)} once; got {dims!r}.")
+            raise ValueError(f"Layer {self.name}: dims must hold each of 1..{len(self.dims)} once; got {dims!r}.")
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs):
@@ -351,7 +360,7 @@ class ActivityRegularization(Layer):
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.l1, self.l2 = l1, l2
+        self.l1, self.l2 = number(l1, "l1", self.name), number(l2, "l2", self.name)
         self.activity_regularizer = regularizers.L1L2(l1=l1, l2=l2)
 
     def get_config(self):
@@ -370,7 +379,8 @@ class Masking(Layer):
     def __init__(self, mask_value=0.0, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.mask_value = mask_value
+        self.mask_value = number(mask_value, "mask_value", self.name)
+        self.input_spec = InputSpec(min_ndim=2)
 
     def compute_mask(self, inputs, mask=None):
         return K.any(K.not_equal(inputs, self.mask_value), axis=-1)

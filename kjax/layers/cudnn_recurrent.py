@@ -125,6 +125,8 @@ class CuDNNGRU(_CuDNNRNN):
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: see `regularizers`.
         kernel_constraint, recurrent_constraint, bias_constraint: see `constraints`.
         return_sequences, return_state, stateful, and in the further arguments go_backwards: see `RNN`.
+
+    Differs: the scan of `GRU` and `LSTM` runs on every device, GPUs included, instead of cuDNN's own kernel.
     """
 
     gates = 3
@@ -191,6 +193,8 @@ class CuDNNLSTM(_CuDNNRNN):
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: see `regularizers`.
         kernel_constraint, recurrent_constraint, bias_constraint: see `constraints`.
         return_sequences, return_state, stateful, and in the further arguments go_backwards: see `RNN`.
+
+    Differs: the scan of `GRU` and `LSTM` runs on every device, GPUs included, instead of cuDNN's own kernel.
     """
 
     gates = 4

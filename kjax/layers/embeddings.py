@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from kjax import backend as K
-from kjax import constraints, initializers, regularizers
 from kjax.engine.base_layer import Layer, to_list
-from kjax.layers.fields import positive_int
+from kjax.layers.fields import positive_int, read_fields, write_fields
 from kjax.nn import embedding
 
 __all__ = ["Embedding"]
@@ -25,7 +24,8 @@ class Embedding(Layer):
         mask_zero: whether 0 marks padding, to be masked.
         input_length: length of the sequences, needed before Flatten; int or tuple.
 
-    Differs: an index out of range gives the nearest row on accelerators and in programs; TensorFlow on a CPU raises.
+    Differs: where the input of a model in memory goes straight into the layer, an index out of range is a ValueError
+    before anything is computed; elsewhere it gives the nearest row. TensorFlow raises on a CPU, gives zeros on a GPU.
     """
 
     def __init__(
@@ -45,10 +45,13 @@ class Embedding(Layer):
         super().__init__(**kwargs)
         self.input_dim = positive_int(input_dim, "input_dim", self.name)
         self.output_dim = positive_int(output_dim, "output_dim", self.name)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        read_fields(
+            self,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            activity_regularizer=activity_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.input_length = input_length
@@ -63,6 +66,11 @@ class Embedding(Layer):
         )
         self.built = True
 
+    @property
+    def row_limit(self):
+        """How many rows there are to look up: what the model checks its data against."""
+        return self.input_dim
+
     def compute_mask(self, inputs, mask=None):
         return K.not_equal(inputs, 0) if self.mask_zero else None
 
@@ -72,13 +80,14 @@ class Embedding(Layer):
         lengths = to_list(self.input_length)
         if len(lengths) != len(input_shape) - 1:
             raise ValueError(
-                f"{self.name}: input_length is {self.input_length}, but received input has shape {tuple(input_shape)}."
+                f"Layer {self.name}: input_length is {self.input_length}, but received input has shape "
+                f"{tuple(input_shape)}."
             )
         sizes = []
         for want, got in zip(lengths, input_shape[1:], strict=True):
             if want is not None and got is not None and want != got:
                 raise ValueError(
-                    f"{self.name}: input_length is {self.input_length}, but received input has shape "
+                    f"Layer {self.name}: input_length is {self.input_length}, but received input has shape "
                     f"{tuple(input_shape)}."
                 )
             sizes.append(got if want is None else want)
@@ -91,14 +100,15 @@ class Embedding(Layer):
         return self.apply_module(embedding.Embedding(self.input_dim, self.output_dim), inputs)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
-            "mask_zero": self.mask_zero,
-            "input_length": self.input_length,
-        }
+        own = write_fields(
+            self,
+            "input_dim",
+            "output_dim",
+            "embeddings_initializer",
+            "embeddings_regularizer",
+            "activity_regularizer",
+            "embeddings_constraint",
+            "mask_zero",
+            "input_length",
+        )
+        return {**super().get_config(), **own}

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import numpy as np
 
 from kjax import activations, constraints, initializers, regularizers
+from kjax import backend as K
 
-__all__ = ["positive_int", "read_fields", "sizes", "write_fields"]
+__all__ = [
+    "axis_numbers",
+    "number",
+    "positive_int",
+    "rate",
+    "read_data_format",
+    "read_fields",
+    "sizes",
+    "warn_rate",
+    "write_fields",
+]
 
 _KINDS = {
     "_initializer": initializers,
@@ -24,10 +38,17 @@ def _kind(name):
 
 
 def read_fields(layer, **fields) -> None:
-    """Sets attributes: activations, initializers, regularizers and constraints by their `get`, the rest as given."""
+    """Sets attributes: activations, initializers, regularizers and constraints by their `get`, the rest as given.
+
+    Raises:
+        ValueError, TypeError: as `get` does, naming the layer and the argument.
+    """
     for name, value in fields.items():
         kind = _kind(name)
-        setattr(layer, name, value if kind is None else kind.get(value))
+        try:
+            setattr(layer, name, value if kind is None else kind.get(value))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Layer {layer.name}: the `{name}` argument: {error}") from error
 
 
 def write_fields(layer, *names) -> dict:
@@ -41,6 +62,71 @@ def write_fields(layer, *names) -> dict:
 
 def _is_int(value) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def read_data_format(value, layer) -> str:
+    """'channels_last' or 'channels_first'; None: the setting in `keras.json`.
+
+    Raises:
+        ValueError: for anything else, naming the layer.
+    """
+    try:
+        return K.normalize_data_format(value)
+    except ValueError as error:
+        raise ValueError(f"Layer {layer}: the `data_format` argument: {error}") from error
+
+
+def number(value, argument, layer, least=-math.inf):
+    """A number, at least `least` and not NaN, as it is.
+
+    Raises:
+        TypeError: when it is no number.
+        ValueError: when it is too small or NaN.
+    """
+    if isinstance(value, (bool, str)) or np.ndim(value) or not isinstance(value, (int, float, np.number, np.ndarray)):
+        raise TypeError(f"Layer {layer}: the `{argument}` argument must be a number; got {value!r}.")
+    if not value >= least:
+        bound = "a number" if least == -math.inf else f"a number >= {least}"
+        raise ValueError(f"Layer {layer}: the `{argument}` argument must be {bound}; got {value!r}.")
+    return value
+
+
+def rate(value, argument, layer):
+    """A dropout rate, kept within 0 and 1 as in Keras.
+
+    Raises:
+        TypeError: when it is no number.
+        ValueError: when it is NaN.
+    """
+    warn_rate(value, argument, layer)
+    return min(1.0, max(0.0, value))
+
+
+def warn_rate(value, argument, layer) -> None:
+    """Keras takes rates that are none, and drops nothing then: that is said here.
+
+    Raises:
+        TypeError: when it is no number.
+        ValueError: when it is NaN.
+    """
+    if not 0 <= number(value, argument, layer) < 1:
+        warnings.warn(
+            f"Layer {layer}: the `{argument}` argument should be a number in [0, 1); got {value!r}, with which, as in "
+            "Keras, nothing is dropped.",
+            stacklevel=5,
+        )
+
+
+def axis_numbers(values, argument, layer) -> tuple[int, ...]:
+    """Ints, from one or from a sequence.
+
+    Raises:
+        TypeError: for anything else, naming the layer.
+    """
+    entries = (values,) if _is_int(values) else values
+    if not isinstance(entries, (tuple, list, np.ndarray)) or not all(map(_is_int, entries)):
+        raise TypeError(f"Layer {layer}: the `{argument}` argument must hold integers; got {values!r}.")
+    return tuple(int(v) for v in entries)
 
 
 def positive_int(value, argument, layer) -> int:

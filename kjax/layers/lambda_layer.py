@@ -43,17 +43,16 @@ class Lambda(Layer):
         arguments: dict of further keyword arguments.
 
     Differs: configs from files never carry runnable code; a lambda in a file loads as a placeholder and must be given
-        by
-    the layer's name in `custom_objects`.
+    by the layer's name in `custom_objects`.
     """
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(f"{self.name}: function must be callable; got {type(function).__name__}.")
+            raise TypeError(f"Layer {self.name}: function must be callable; got {type(function).__name__}.")
         if not (output_shape is None or isinstance(output_shape, (tuple, list)) or callable(output_shape)):
             raise TypeError(
-                f"{self.name}: output_shape must be None, a tuple or a function; got {output_shape!r:.100}."
+                f"Layer {self.name}: output_shape must be None, a tuple or a function; got {output_shape!r:.100}."
             )
         self.function = function
         self.arguments = arguments or {}
@@ -71,7 +70,7 @@ class Lambda(Layer):
         if callable(self._output_shape):
             shape = self._output_shape(input_shape)
             if not isinstance(shape, (list, tuple)):
-                raise ValueError(f"{self.name}: the `output_shape` function must return a tuple; got {shape!r}.")
+                raise ValueError(f"Layer {self.name}: the `output_shape` function must return a tuple; got {shape!r}.")
             return shape if isinstance(shape, list) and shape and isinstance(shape[0], (list, tuple)) else tuple(shape)
         batch = input_shape[0][0] if isinstance(input_shape, list) else input_shape[0]
         return (batch, *self._output_shape)
@@ -80,7 +79,12 @@ class Lambda(Layer):
         arguments = dict(self.arguments)
         if "mask" in inspect.signature(self.function).parameters if _readable(self.function) else False:
             arguments["mask"] = mask
-        return self.function(inputs, **arguments)
+        try:
+            return self.function(inputs, **arguments)
+        except (TypeError, ValueError) as error:
+            if type(error) not in (TypeError, ValueError) or str(error).startswith(("Layer ", "Lambda layer ")):
+                raise
+            raise type(error)(f"Layer {self.name}: {error}") from error
 
     def compute_mask(self, inputs, mask=None):
         if callable(self._given_mask):

@@ -7,7 +7,7 @@ import math
 from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding
-from kjax.layers.fields import positive_int, read_fields, sizes, write_fields
+from kjax.layers.fields import positive_int, read_data_format, read_fields, sizes, write_fields
 from kjax.nn import convolution
 from kjax.nn.shapes import channel_axis, window_length
 
@@ -29,7 +29,7 @@ class _LocallyConnected(Layer):
             raise ValueError(
                 f"Layer {self.name}: a locally connected layer supports padding='valid' only; got {padding!r}."
             )
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
         read_fields(self, **fields)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 

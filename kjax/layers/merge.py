@@ -242,9 +242,8 @@ class Concatenate(_Merge):
 class Dot(_Merge):
     """Sums of products of two inputs along one axis of each, sample by sample.
 
-    Input shape: [(batch, ..., n, ...), (batch, ..., n, ...)]. Output shape: (batch, the other axes of x1, those of
-        x2), or
-    (batch, 1).
+    Input shape: [(batch, ..., n, ...), (batch, ..., n, ...)].
+    Output shape: (batch, the other axes of x1, those of x2), or (batch, 1).
 
     Args:
         axes: int, or two ints: the axis of x1 and that of x2.

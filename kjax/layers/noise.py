@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kjax.engine.base_layer import Layer
+from kjax.layers.fields import number, warn_rate
 from kjax.nn import noise
 
 __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
+
+
+def read_seed(seed, layer):
+    """An int, or None for a random one.
+
+    Raises:
+        TypeError: for anything else, naming the layer.
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+        raise TypeError(f"Layer {layer}: the `seed` argument must be an integer or None; got {seed!r}.")
+    return seed
+
+
+def read_noise_shape(shape, layer):
+    """A sequence or None.
+
+    Raises:
+        TypeError: for anything else, naming the layer.
+    """
+    if shape is not None and not isinstance(shape, (tuple, list)):
+        raise TypeError(f"Layer {layer}: the `noise_shape` argument must be a tuple or None; got {shape!r}.")
+    return shape
+
+
+def fitting_noise_shape(shape, inputs, layer):
+    """The shape of a random mask for these inputs: None where it is the inputs' own size.
+
+    Raises:
+        ValueError: when such a mask cannot be broadcast to the inputs.
+    """
+    if shape is None:
+        return None
+    fixed = tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in shape)
+    own = tuple(inputs.shape)
+    if len(fixed) != len(own) or any(d not in (None, 1, m) and m is not None for d, m in zip(fixed, own, strict=True)):
+        raise ValueError(
+            f"Layer {layer}: the `noise_shape` argument must have the inputs' size, 1 or None for each of their axes; "
+            f"got {tuple(shape)} for inputs of shape {own}."
+        )
+    return fixed
 
 
 class GaussianNoise(Layer):
@@ -18,7 +61,7 @@ class GaussianNoise(Layer):
     def __init__(self, stddev, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.stddev = stddev
+        self.stddev = number(stddev, "stddev", self.name)
 
     def call(self, inputs, training=None):
         return self.apply_module(noise.GaussianNoise(float(self.stddev)), inputs, training=training)
@@ -37,6 +80,7 @@ class GaussianDropout(Layer):
     def __init__(self, rate, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+        warn_rate(rate, "rate", self.name)
         self.rate = rate
 
     def call(self, inputs, training=None):
@@ -59,13 +103,14 @@ class AlphaDropout(Layer):
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
+        warn_rate(rate, "rate", self.name)
         self.rate = rate
-        self.noise_shape = noise_shape
-        self.seed = seed
+        self.noise_shape = read_noise_shape(noise_shape, self.name)
+        self.seed = read_seed(seed, self.name)
         self.supports_masking = True
 
     def call(self, inputs, training=None):
-        shape = None if self.noise_shape is None else tuple(self.noise_shape)
+        shape = fitting_noise_shape(self.noise_shape, inputs, self.name)
         return self.apply_module(noise.AlphaDropout(float(self.rate), shape, self.seed), inputs, training=training)
 
     def get_config(self):

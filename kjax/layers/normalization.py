@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kjax import constraints, initializers, regularizers
 from kjax.engine.base_layer import InputSpec, Layer
+from kjax.layers.fields import number, read_fields, write_fields
 from kjax.nn import normalization
 
 __all__ = ["BatchNormalization"]
@@ -15,8 +15,7 @@ class BatchNormalization(Layer):
     In training they are the batch's, and moving averages are kept; in the test phase they are these averages.
 
     Input shape: any. Output shape: the same.
-    Weights: gamma, beta, moving_mean, moving_variance, each (size of `axis`,); the first two as `scale` and `center`
-        say.
+    Weights: gamma, beta, moving_mean, moving_variance, each (size of `axis`,); the first two if `scale` and `center`.
 
     Args:
         axis: int, the one with the features; not the batch axis.
@@ -29,8 +28,7 @@ class BatchNormalization(Layer):
         beta_constraint, gamma_constraint: see `constraints`.
 
     Differs: as later versions do, the averages are not corrected for their start, and the variance of images is
-        corrected
-    by n / (n - 1) once, not twice.
+    corrected by n / (n - 1) once, not twice.
     References: Ioffe and Szegedy, Batch Normalization, 2015.
     """
 
@@ -54,34 +52,37 @@ class BatchNormalization(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
         if isinstance(axis, bool) or not isinstance(axis, int):
-            raise TypeError(f"{self.name}: axis must be an int; got {axis!r}.")
+            raise TypeError(f"Layer {self.name}: axis must be an int; got {axis!r}.")
         self.axis = axis
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.momentum = number(momentum, "momentum", self.name)
+        self.epsilon = number(epsilon, "epsilon", self.name, least=0.0)
+        read_fields(
+            self,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
 
     def build(self, input_shape):
         rank = len(input_shape)
         if not -rank <= self.axis < rank or self.axis % rank == 0:
             raise ValueError(
-                f"{self.name}: axis must name an axis of the input other than the batch axis; got "
+                f"Layer {self.name}: axis must name an axis of the input other than the batch axis; got "
                 f"axis={self.axis} for an "
                 f"input of shape {tuple(input_shape)}."
             )
         features = input_shape[self.axis]
         if features is None:
             raise ValueError(
-                f"{self.name}: axis {self.axis} of the input to BatchNormalization must have a known size; got the "
-                f"shape {tuple(input_shape)}."
+                f"Layer {self.name}: axis {self.axis} of the input to BatchNormalization must have a known size; got "
+                f"the shape {tuple(input_shape)}."
             )
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: features})
         self.gamma = self.beta = None
@@ -124,19 +125,20 @@ class BatchNormalization(Layer):
         return input_shape
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-        }
+        own = write_fields(
+            self,
+            "axis",
+            "momentum",
+            "epsilon",
+            "center",
+            "scale",
+            "beta_initializer",
+            "gamma_initializer",
+            "moving_mean_initializer",
+            "moving_variance_initializer",
+            "beta_regularizer",
+            "gamma_regularizer",
+            "beta_constraint",
+            "gamma_constraint",
+        )
+        return {**super().get_config(), **own}

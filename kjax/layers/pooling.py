@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding
-from kjax.layers.fields import sizes
+from kjax.layers.fields import read_data_format, sizes
 from kjax.nn import pooling
 from kjax.nn.shapes import window_length
 
@@ -49,7 +48,7 @@ class _Pooling(Layer):
         self.strides = self.pool_size if strides is None else sizes(strides, self.rank, "strides", self.name)
         # 'causal' belongs to convolutions only
         self.padding = read_padding(padding, 2, self.name)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
@@ -167,7 +166,7 @@ class _GlobalPooling(Layer):
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):

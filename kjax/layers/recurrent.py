@@ -6,6 +6,7 @@ import warnings
 
 from kjax import regularizers
 from kjax.engine.base_layer import InputSpec, Layer
+from kjax.layers.fields import read_fields
 from kjax.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from kjax.layers.rnn import RNN, StackedRNNCells
 
@@ -28,11 +29,17 @@ def _of_cell(name):
 
 
 class _CellLayer(RNN):
-    """An RNN that makes its own cell and answers for the cell's fields."""
+    """An RNN that makes its own cell and answers for the cell's fields.
 
-    def __init__(self, cell, activity_regularizer, options, **kwargs):
-        super().__init__(cell, **options, **kwargs)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+    Args:
+        make_cell: function of the layer's name, which is what the cell calls itself in error messages.
+    """
+
+    def __init__(self, make_cell, activity_regularizer, options, **kwargs):
+        Layer.__init__(self, **kwargs)
+        self.cell = make_cell(self.name)
+        read_fields(self, activity_regularizer=activity_regularizer)
+        self._set_up_rnn(**options)
 
     def call(self, inputs, mask=None, training=None, initial_state=None):
         return super().call(inputs, mask=mask, training=training, initial_state=initial_state)
@@ -120,7 +127,7 @@ class SimpleRNN(_CellLayer):
             warnings.warn(
                 "The `implementation` argument in `SimpleRNN` has been deprecated; remove it from your layer call."
             )
-        cell = SimpleRNNCell(
+        make_cell = lambda name: SimpleRNNCell(
             units,
             activation=activation,
             use_bias=use_bias,
@@ -135,6 +142,7 @@ class SimpleRNN(_CellLayer):
             bias_constraint=bias_constraint,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
+            name=name,
         )
         options = {
             "return_sequences": return_sequences,
@@ -143,7 +151,7 @@ class SimpleRNN(_CellLayer):
             "stateful": stateful,
             "unroll": unroll,
         }
-        super().__init__(cell, activity_regularizer, options, **kwargs)
+        super().__init__(make_cell, activity_regularizer, options, **kwargs)
 
 
 class GRU(_CellLayer):
@@ -203,7 +211,7 @@ class GRU(_CellLayer):
         **kwargs,
     ):
         _warn_implementation(implementation)
-        cell = GRUCell(
+        make_cell = lambda name: GRUCell(
             units,
             activation=activation,
             recurrent_activation=recurrent_activation,
@@ -221,6 +229,7 @@ class GRU(_CellLayer):
             recurrent_dropout=recurrent_dropout,
             implementation=implementation,
             reset_after=reset_after,
+            name=name,
         )
         options = {
             "return_sequences": return_sequences,
@@ -229,7 +238,7 @@ class GRU(_CellLayer):
             "stateful": stateful,
             "unroll": unroll,
         }
-        super().__init__(cell, activity_regularizer, options, **kwargs)
+        super().__init__(make_cell, activity_regularizer, options, **kwargs)
 
 
 class LSTM(_CellLayer):
@@ -287,7 +296,7 @@ class LSTM(_CellLayer):
         **kwargs,
     ):
         _warn_implementation(implementation)
-        cell = LSTMCell(
+        make_cell = lambda name: LSTMCell(
             units,
             activation=activation,
             recurrent_activation=recurrent_activation,
@@ -305,6 +314,7 @@ class LSTM(_CellLayer):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             implementation=implementation,
+            name=name,
         )
         options = {
             "return_sequences": return_sequences,
@@ -313,4 +323,4 @@ class LSTM(_CellLayer):
             "stateful": stateful,
             "unroll": unroll,
         }
-        super().__init__(cell, activity_regularizer, options, **kwargs)
+        super().__init__(make_cell, activity_regularizer, options, **kwargs)

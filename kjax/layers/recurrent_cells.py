@@ -7,22 +7,11 @@ import numpy as np
 from kjax import activations
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
-from kjax.layers.fields import positive_int, read_fields, write_fields
+from kjax.layers.fields import positive_int, rate, read_fields, write_fields
 from kjax.nn import recurrent
 from kjax.nn.recurrent_cells import UNITWISE
 
-__all__ = ["BuiltInCell", "GRUCell", "LSTMCell", "SimpleRNNCell", "forget_bias", "module_activation", "rate"]
-
-
-def rate(value, argument, layer) -> float:
-    """A dropout rate, kept within 0 and 1 as in Keras.
-
-    Raises:
-        TypeError: when it is no number.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"Layer {layer}: the `{argument}` argument must be a number from 0 to 1; got {value!r}.")
-    return min(1.0, max(0.0, value))
+__all__ = ["BuiltInCell", "GRUCell", "LSTMCell", "SimpleRNNCell", "forget_bias", "module_activation"]
 
 
 def module_activation(function):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import positive_int, sizes
+from kjax.layers.fields import positive_int, read_data_format, sizes
 from kjax.nn import padding as resize
 
 __all__ = [
@@ -23,7 +22,7 @@ __all__ = [
 
 
 def _is_amount(value) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def _pairs(value, n, argument, layer) -> tuple[tuple[int, int], ...]:
@@ -52,7 +51,7 @@ class _Resizing(Layer):
 
     def __init__(self, data_format, **kwargs):
         super().__init__(**kwargs)
-        self.data_format = K.normalize_data_format(data_format)
+        self.data_format = read_data_format(data_format, self.name)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _change(self, axis, length):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 
 from kjax import backend as K
@@ -57,9 +58,24 @@ def _fit(shape, other) -> bool:
     return len(shape) == len(other) and all(m is None or n is None or m == n for m, n in pairs)
 
 
-def given_states(states) -> list:
-    """States as tensors: arrays become constants."""
-    return [s if isinstance(s, (KerasTensor, Variable)) else K.constant(s) for s in states]
+def given_states(states, layer) -> list:
+    """States as tensors: arrays become constants.
+
+    Raises:
+        TypeError: for what is neither, naming the layer.
+    """
+    tensors = []
+    for i, state in enumerate(states):
+        if not isinstance(state, (KerasTensor, Variable)):
+            array = np.asarray(state)
+            if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, jnp.floating):
+                raise TypeError(
+                    f"Layer {layer}: initial states and constants must be tensors or arrays of numbers; got {state!r} "
+                    f"as number {i}."
+                )
+            state = K.constant(array)
+        tensors.append(state)
+    return tensors
 
 
 class StackedRNNCells(Layer):
@@ -73,8 +89,13 @@ class StackedRNNCells(Layer):
     """
 
     def __init__(self, cells, **kwargs):
+        name = kwargs.get("name") or type(self).__name__
+        if not isinstance(cells, (list, tuple)):
+            raise TypeError(f"Layer {name}: the `cells` argument must be a list of cells; got {cells!r}.")
+        if not cells:
+            raise ValueError(f"Layer {name}: the `cells` argument must hold at least one cell; got {cells!r}.")
         for i, cell in enumerate(cells):
-            _check_cell(cell, f"StackedRNNCells: cells[{i}]")
+            _check_cell(cell, f"Layer {name}: cells[{i}]")
         self.reverse_state_order = kwargs.pop("reverse_state_order", False)
         super().__init__(**kwargs)
         self.cells = list(cells)
@@ -215,12 +236,12 @@ class RNN(Layer):
     ):
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell)
-        _check_cell(cell, f"{type(self).__name__}: `cell`")
+        _check_cell(cell, f"Layer {kwargs.get('name') or type(self).__name__}: the `cell` argument")
         super().__init__(**kwargs)
         self.cell = cell
         self._set_up_rnn(return_sequences, return_state, go_backwards, stateful, unroll)
 
-    def _set_up_rnn(self, return_sequences, return_state, go_backwards, stateful, unroll):
+    def _set_up_rnn(self, return_sequences=False, return_state=False, go_backwards=False, stateful=False, unroll=False):
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -359,13 +380,13 @@ class RNN(Layer):
         further, specs = [], []
         if initial_state is not None:
             self._check_count(initial_state)
-            initial_state = given_states(initial_state)
+            initial_state = given_states(initial_state, self.name)
             self.state_spec = [InputSpec(shape=(None, *s.shape[1:])) for s in initial_state]
             further, specs = further + initial_state, specs + self.state_spec
             if self.built:
                 self._check_states()
         if constants is not None:
-            constants = given_states(constants)
+            constants = given_states(constants, self.name)
             self.constants_spec = [InputSpec(shape=(None, *c.shape[1:])) for c in constants]
             self._num_constants = len(constants)
             further, specs = further + constants, specs + self.constants_spec
@@ -396,7 +417,7 @@ class RNN(Layer):
             inputs, initial_state, constants = standardize_args(inputs, None, None, self._num_constants)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         if initial_state is not None:
-            initial_state = given_states(to_list(initial_state))
+            initial_state = given_states(to_list(initial_state), self.name)
         elif self.stateful:
             initial_state = self.states
         if initial_state is not None:

@@ -22,6 +22,11 @@ def _key(tensors):
     return tuple(id(t) for t in to_list(tensors))
 
 
+def _named(wrapper, kwargs) -> str:
+    """What an error message calls a wrapper that is not made yet."""
+    return f"Layer {kwargs['name']} ({type(wrapper).__name__})" if kwargs.get("name") else type(wrapper).__name__
+
+
 class Wrapper(Layer):
     """Base of layers that hold another layer.
 
@@ -33,7 +38,7 @@ class Wrapper(Layer):
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
-            raise TypeError(f"{type(self).__name__}: `layer` must be a layer; got {layer!r}.")
+            raise TypeError(f"{_named(self, kwargs)}: `layer` must be a layer; got {layer!r}.")
         self.layer = layer
         self._input_map = {}
         kwargs.setdefault("trainable", self.trainable)
@@ -54,11 +59,11 @@ class Wrapper(Layer):
     def trainable(self, value):
         self.layer.trainable = value
 
-    @property
+    @property  # type: ignore[misc]  # read-only, as in Keras: they are the inner layer's
     def trainable_weights(self):
         return self.layer.trainable_weights
 
-    @property
+    @property  # type: ignore[misc]  # read-only, as in Keras: they are the inner layer's
     def non_trainable_weights(self):
         return self.layer.non_trainable_weights
 
@@ -112,13 +117,14 @@ def _described(layer):
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
-@op
+# Rows that only pad the batch stay apart from the others: their steps are rows of their own (`Context.rows_of`).
+@op(rowwise=True)
 def merge_steps(x):
     """(batch, time, ...) -> (batch * time, ...)."""
     return jnp.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
 
 
-@op
+@op(rowwise=True)
 def split_steps(y, like):
     """(batch * time, ...) -> (batch, time, ...), with the sizes of `like`."""
     batch, time = like.shape[:2]
@@ -143,6 +149,10 @@ class TimeDistributed(Wrapper):
     def __init__(self, layer, **kwargs):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
+
+    @property
+    def row_limit(self):
+        return getattr(self.layer, "row_limit", None)
 
     def build(self, input_shape):
         if len(input_shape) < 3:
@@ -202,16 +212,17 @@ class Bidirectional(Wrapper):
         weights: arrays to start from, the forward layer's first.
 
     Called with `initial_state=`: the states of the forward layer, then of the backward layer.
+    Differs: around a stateful layer it is stateful too: states go on in `predict`, `model.reset_states()` clears them.
     """
 
     def __init__(self, layer, merge_mode="concat", weights=None, **kwargs):
         if merge_mode not in ("sum", "mul", "ave", "concat", None):
             raise ValueError(
-                "Bidirectional: invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None; "
-                f"got {merge_mode!r}."
+                f"{_named(self, kwargs)}: invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', "
+                f"'concat', None; got {merge_mode!r}."
             )
         if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
-            raise TypeError(f"Bidirectional: `layer` must be a recurrent layer; got {layer!r}.")
+            raise TypeError(f"{_named(self, kwargs)}: `layer` must be a recurrent layer; got {layer!r}.")
         self.merge_mode = merge_mode
         self.forward_layer = _copied(layer)
         config = layer.get_config()
@@ -245,11 +256,11 @@ class Bidirectional(Wrapper):
     def _held(self):
         return self.forward_layer, self.backward_layer
 
-    @property
+    @property  # type: ignore[misc]  # read-only, as in Keras: they are the inner layer's
     def trainable_weights(self):
         return [w for layer in self._held() for w in layer.trainable_weights]
 
-    @property
+    @property  # type: ignore[misc]  # read-only, as in Keras: they are the inner layer's
     def non_trainable_weights(self):
         return [w for layer in self._held() for w in layer.non_trainable_weights]
 
@@ -327,7 +338,7 @@ class Bidirectional(Wrapper):
                     "list containing the states of the underlying RNNs, an even number; got "
                     f"{len(initial_state)}: {initial_state}"
                 )
-            initial_state = given_states(initial_state)
+            initial_state = given_states(initial_state, self.name)
             half = len(initial_state) // 2
             for layer, states in (
                 (self.forward_layer, initial_state[:half]),
@@ -339,7 +350,7 @@ class Bidirectional(Wrapper):
                     layer._check_states()
             further += initial_state
         if constants is not None:
-            constants = given_states(constants)
+            constants = given_states(constants, self.name)
             self._num_constants = len(constants)
             for layer in self._held():
                 layer._num_constants = len(constants)

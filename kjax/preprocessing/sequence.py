@@ -44,7 +44,10 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
         raise ValueError(f"pad_sequences: a text value needs dtype object or str, received dtype {dtype!r}")
 
     sample_shape = next((np.asarray(entry).shape[1:] for entry in sequences if len(entry)), ())
-    out = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
+    try:
+        out = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
+    except OverflowError as error:
+        raise ValueError(f"pad_sequences: value {value!r} does not fit into dtype {np.dtype(dtype).name}") from error
     for position, entry in enumerate(sequences):
         if not lengths[position]:
             continue

@@ -24,6 +24,8 @@ def text_to_word_sequence(text, filters=_FILTERS, lower=True, split=" "):
         lower: make everything lower case first.
         split: what lies between words.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text_to_word_sequence: text must be a string, received {text!r:.200}")
     if lower:
         text = text.lower()
     return [word for word in text.translate({ord(c): split for c in filters}).split(split) if word]
@@ -240,8 +242,13 @@ _LEARNED = ("word_counts", "word_docs", "index_docs", "index_word", "word_index"
 
 def tokenizer_from_json(json_string):
     """The Tokenizer that `to_json` described."""
-    config = json.loads(json_string).get("config")
-    learned = {name: json.loads(config.pop(name)) for name in _LEARNED}
+    try:
+        config = dict(json.loads(json_string)["config"])
+        learned = {name: json.loads(config.pop(name)) for name in _LEARNED}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"tokenizer_from_json: json_string must be what Tokenizer.to_json gave, received {json_string!r:.200}"
+        ) from error
     tokenizer = Tokenizer(**config)
     tokenizer.word_counts = OrderedDict(learned["word_counts"])
     tokenizer.word_docs = defaultdict(int, learned["word_docs"])

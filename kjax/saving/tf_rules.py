@@ -152,7 +152,7 @@ def _mean_penalty(ctx, x, l1, l2):
     """The penalty per row of the batch; rows that only pad it count nothing."""
     rows = jnp.asarray(x.shape[0], x.dtype)
     if ctx.rows is not None:
-        x, rows = x * ctx.row_weights(x), jnp.sum(ctx.rows).astype(x.dtype)
+        x, rows = x * ctx.row_weights(x), jnp.sum(ctx.rows_of(x)).astype(x.dtype)
     penalty = jnp.zeros((), x.dtype)
     if l1:
         penalty += l1 * jnp.sum(jnp.abs(x))

@@ -36,6 +36,9 @@ class H5Dict:
 
     Arrays become data sets, other values attributes (long lists of strings in chunks `name0`, `name1`, ...). Reading a
     name that is not there creates a group of that name, unless read-only. Text comes back from a file as bytes.
+
+    For files of your own: they are opened as h5py opens them. `load_model` and `load_weights` do not use it but
+    `kjax.saving.gate`, which trusts no file.
     """
 
     def __init__(self, path, mode="a"):
@@ -161,7 +164,7 @@ class H5Dict:
     def __enter__(self):
         return self
 
-    def __exit__(self, *args):
+    def __exit__(self, exc_type, exc_val, exc_tb):
         self.close()
 
 

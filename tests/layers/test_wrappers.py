@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 import kjax as keras
+from kjax import backend as K
 from kjax.layers import (
     GRU,
     LSTM,
+    ActivityRegularization,
     BatchNormalization,
     Bidirectional,
     Conv2D,
+    ConvLSTM2D,
     Dense,
     Dropout,
     Embedding,
@@ -161,3 +164,51 @@ def test_bad_input_is_named():
         TimeDistributed(Dense(2))(Input((3,)))
     with pytest.raises(ValueError, match="b: when passing `initial_state` .* an even number; got 1"):
         Bidirectional(GRU(2), name="b")(Input((5, 3)), initial_state=[Input((2,))])
+
+
+def in_one_batch_of_steps(features, steps, units):
+    """What TimeDistributed does to Dense, BatchNormalization, Dense, written with reshapes that nothing may pad."""
+    x = Input((steps, features))
+    flat = lambda n: Lambda(lambda t: K.reshape(t, (-1, n)))
+    apart = lambda n: Lambda(lambda t: K.reshape(t, (-1, steps, n)))
+    y = ActivityRegularization(l2=0.01)(apart(6)(Dense(6, activation="tanh")(flat(features)(x))))
+    y = Dense(units)(BatchNormalization()(flat(6)(y)))
+    return Model(x, apart(units)(y))
+
+
+def test_a_partial_last_batch_takes_the_same_program_and_gives_genuine_numbers():
+    rng = np.random.RandomState(0)
+    x, y = rng.randn(70, 5, 4).astype("float32"), rng.randn(70, 5, 3).astype("float32")
+    weights = rng.rand(70).astype("float32")
+    first = Dense(6, activation="tanh", activity_regularizer="l2")
+    padded = Sequential([TimeDistributed(first, input_shape=(5, 4))])
+    for layer in (BatchNormalization(), Dropout(0.0), Dense(3)):
+        padded.add(TimeDistributed(layer))
+    plain = in_one_batch_of_steps(4, 5, 3)
+    plain.set_weights(padded.get_weights())
+    histories = []
+    for model in (padded, plain):
+        model.compile("adam", "mse", metrics=["mae"])
+        options = {"epochs": 3, "shuffle": False, "verbose": 0, "sample_weight": weights}
+        histories.append(model.fit(x, y, batch_size=32, **options).history)
+    assert padded.compilations == 1 and plain.compilations == 2
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=2e-6)
+    for a, b in zip(padded.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+OVER_STEPS = {
+    "nested": ((2, 3, 4), lambda: [TimeDistributed(TimeDistributed(BatchNormalization())), TimeDistributed(LSTM(2))]),
+    "convolutional": ((3, 4, 4, 1), lambda: [ConvLSTM2D(2, 2, return_sequences=True), TimeDistributed(Flatten())]),
+}
+
+
+@pytest.mark.parametrize("case", OVER_STEPS)
+def test_other_layers_over_steps_compile_once_too(case):
+    shape, layers = OVER_STEPS[case]
+    model = Sequential([Lambda(lambda x: x, input_shape=shape), *layers()])
+    model.compile("sgd", "mse")
+    x = np.random.RandomState(0).randn(7, *shape).astype("float32")
+    model.fit(x, np.zeros((7, *model.output_shape[1:])), batch_size=4, verbose=0)
+    assert model.compilations == 1

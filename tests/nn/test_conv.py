@@ -1,5 +1,7 @@
 """The CPU forms of convolution and its gradients equal XLA's own, to any order, and lower for accelerators."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kjax.nn import conv
+from kjax import nn
+from kjax.nn import conv, conv_cpu
+from kjax.nn.shapes import pads_of
 
 RNG = np.random.default_rng(0)
 
@@ -139,3 +143,114 @@ def test_a_large_batch_traces_into_few_operations():
     geometry = geometry_of((8, 8), 3)
     x, g = jax.ShapeDtypeStruct((100_000, 8, 8, 3), "float32"), jax.ShapeDtypeStruct((100_000, 6, 6, 4), "float32")
     assert str(jax.make_jaxpr(lambda x, g: conv.kernel_gradient(x, g, geometry))(x, g)).count("conv_general") < 40
+
+
+# ---------------------------------------------------------------- the definition, one product at a time
+
+
+def taps_of(geometry):
+    """(position in the output, tap, position in x) of every product of one input with one output channel."""
+    for q in itertools.product(*map(range, geometry.output)):
+        for i in itertools.product(*map(range, geometry.kernel)):
+            place = tuple(
+                a * s + b * d - lo
+                for a, b, s, d, (lo, _) in zip(q, i, geometry.strides, geometry.dilation, geometry.pads, strict=True)
+            )
+            if all(0 <= p < n for p, n in zip(place, geometry.size, strict=True)):
+                yield q, i, place
+
+
+def by_hand(x, w, g, geometry):
+    """The convolution of x with w, and both its gradients for a gradient g of the output."""
+    y, gx, gw = np.zeros(g.shape), np.zeros(x.shape), np.zeros(w.shape)
+    each = slice(None)
+    for q, i, place in taps_of(geometry):
+        if geometry.groups == 1:
+            y[(each, *q)] += x[(each, *place)] @ w[i]
+            gx[(each, *place)] += g[(each, *q)] @ w[i].T
+            gw[i] += x[(each, *place)].T @ g[(each, *q)]
+            continue
+        many = w.shape[-1] // geometry.groups
+        for o in range(w.shape[-1]):
+            c = o // many
+            y[(each, *q, o)] += x[(each, *place, c)] * w[(*i, 0, o)]
+            gx[(each, *place, c)] += g[(each, *q, o)] * w[(*i, 0, o)]
+            gw[(*i, 0, o)] += np.sum(x[(each, *place, c)] * g[(each, *q, o)])
+    return y, gx, gw
+
+
+def padded(size, kernel, padding, strides=1, dilation=1, groups=1):
+    plain = geometry_of(size, kernel, strides, dilation, groups=groups)
+    return plain._replace(pads=pads_of(plain.size, plain.kernel, padding, plain.strides, plain.dilation))
+
+
+CORNERS = {
+    "kernel larger than the sequence, same": padded((3,), 7, "same"),
+    "kernel larger than the sequence, causal": padded((2,), 5, "causal"),
+    "dilated beyond the sequence, causal": padded((4,), 3, "causal", dilation=3),
+    "kernel larger than one axis of the image": padded((2, 7), (5, 3), "same"),
+    "kernel larger than the image, strided": padded((3, 2), 5, "same", strides=2),
+    "one pixel": padded((1, 1), 3, "same"),
+    "stride larger than the image": padded((4, 3), 2, "same", strides=5),
+    "strided and dilated, same": padded((9, 7), (3, 2), "same", strides=(2, 3), dilation=2),
+    "dilated, valid, exactly one window": padded((5, 7), (3, 4), "valid", dilation=2),
+    "kernel larger than the volume": padded((2, 3, 1), 3, "same"),
+    "depthwise, kernel larger than the image": padded((2, 3), 5, "same", groups=3),
+    "depthwise, strided and dilated": padded((7, 6), 2, "same", strides=2, dilation=3, groups=2),
+}
+
+
+@pytest.mark.parametrize("geometry", CORNERS.values(), ids=CORNERS.keys())
+def test_corners_are_what_the_definition_says(geometry):
+    batch = 3 if len(geometry.size) == 2 else 1
+    inputs, outputs = (geometry.groups, 2 * geometry.groups) if geometry.groups > 1 else (3, 4)
+    x = normal(batch, *geometry.size, inputs)
+    w = normal(*geometry.kernel, inputs // geometry.groups, outputs)
+    g = normal(batch, *geometry.output, outputs)
+    y, pull = jax.vjp(lambda x, w: conv.forward(x, w, geometry), x, w)
+    want = by_hand(*(np.asarray(a, "float64") for a in (x, w, g)), geometry)
+    for a, b in zip((y, *pull(g)), want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6 * (1 + np.abs(b).max()))
+
+
+def test_a_batch_of_nothing_goes_through():
+    for geometry in (padded((4, 5), 3, "valid", strides=2), padded((2,), 5, "causal")):
+        x, w = jnp.zeros((0, *geometry.size, 3)), normal(*geometry.kernel, 3, 4)
+        y, pull = jax.vjp(lambda x, w, geometry=geometry: conv.forward(x, w, geometry), x, w)
+        gx, gw = pull(y)
+        assert y.shape == (0, *geometry.output, 4) and gx.shape == x.shape
+        np.testing.assert_array_equal(gw, np.zeros(w.shape))
+
+
+@pytest.mark.parametrize(
+    "size, kernel, strides, dilation, padding, extra",
+    [
+        ((4, 3), (3, 3), (2, 2), (1, 1), "same", None),
+        ((4, 3), (3, 2), (2, 2), (1, 1), "same", (0, 1)),
+        ((3, 4), (3, 3), (3, 2), (1, 1), "valid", (2, 1)),
+        ((3, 4), (2, 2), (3, 3), (1, 1), "valid", None),  # gaps between the windows
+        ((5, 4), (3, 3), (1, 1), (2, 2), "same", None),
+        ((1, 2), (5, 5), (2, 2), (1, 1), "same", (0, 1)),
+        ((4,), (4,), (2,), (1,), "same", (1,)),
+    ],
+)
+def test_transposed_corners_spread_every_input_over_its_window(size, kernel, strides, dilation, padding, extra):
+    x, w = normal(2, *size, 3), normal(*kernel, 4, 3)
+    y = np.asarray(nn.conv_transpose(x, w, strides, padding, dilation_rate=dilation, output_padding=extra))
+    pads = pads_of(y.shape[1:-1], kernel, padding, strides, dilation)
+    geometry = conv.Geometry(y.shape[1:-1], kernel, strides, dilation, pads)
+    assert geometry.output == size
+    want = np.zeros(y.shape)
+    for q, i, place in taps_of(geometry):
+        want[(slice(None), *place)] += np.asarray(x[(slice(None), *q)]) @ np.asarray(w[i]).T
+    np.testing.assert_allclose(y, want, atol=1e-5)
+
+
+def test_a_kernel_that_spans_more_than_the_input_meets_it_padded():
+    x = normal(2, 3, 6, 4)
+    kept, pads = conv_cpu._no_smaller(x, (3, 5, 4, 2), (1, 1), ((1, 1), (2, 2)))
+    assert kept is x and pads == ((1, 1), (2, 2))
+    for kernel, dilation in (((5, 3, 4, 2), (1, 1)), ((2, 2, 4, 2), (3, 1))):
+        wide, pads = conv_cpu._no_smaller(x, kernel, dilation, ((2, 2), (1, 0)))
+        assert wide.shape == (2, 7, 7, 4) and pads == ((0, 0), (0, 0))
+        np.testing.assert_array_equal(wide[:, 2:5, 1:], x)

@@ -393,3 +393,32 @@ def test_table_of_missing_files(folder, table):
     unchecked = ImageDataGenerator().flow_from_dataframe(table, str(folder), validate_filenames=False)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
         next(unchecked)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"rotation_range": "a"}, TypeError, "rotation_range must be a number, received 'a'"),
+        ({"rescale": "1/255"}, TypeError, "rescale must be a number, received '1/255'"),
+        ({"width_shift_range": "a"}, TypeError, "width_shift_range must be a number or a list of them, received 'a'"),
+        ({"preprocessing_function": 3}, TypeError, "preprocessing_function must be callable, received 3"),
+        ({"interpolation_order": 9}, ValueError, "interpolation_order must be 0 to 5, received 9"),
+        ({"dtype": "nope"}, TypeError, "dtype must be a NumPy type, received 'nope'"),
+    ],
+)
+def test_settings_of_another_kind_are_refused_at_once(settings, error, message):
+    with pytest.raises(error, match=f"ImageDataGenerator: {message}"):
+        ImageDataGenerator(**settings)
+
+
+def test_a_table_must_be_one():
+    with pytest.raises(TypeError, match=r"dataframe must be a pandas DataFrame, received \[1, 2\]"):
+        ImageDataGenerator().flow_from_dataframe([1, 2])
+
+
+def test_an_unreadable_image_in_a_folder_is_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "cut.png").write_bytes(b"no picture")
+    batches = ImageDataGenerator().flow_from_directory(str(tmp_path))
+    with pytest.raises(OSError, match=r"load_img: .*cut.png: cannot be read as an image: cannot identify image file$"):
+        next(batches)

@@ -160,3 +160,21 @@ def test_old_helpers():
         image.transform_matrix_offset_center(np.diag([2.0, 2, 1]), 5, 8), [[2, 0, -3], [0, 2, -4.5], [0, 0, 1]]
     )
     np.testing.assert_array_equal(image.flip_axis(np.arange(4).reshape(2, 2), 1), [[1, 0], [3, 2]])
+
+
+@pytest.mark.parametrize(
+    ("options", "augment", "mean", "std"),
+    [
+        ({}, False, 0.4958404, 0.2815327),
+        ({"rotation_range": 30, "fill_mode": "constant", "cval": 100.0}, True, 50.6619, 49.7512),
+        ({"channel_shift_range": 50.0}, True, 0.49187768, 0.41316274),
+        ({"brightness_range": (0.5, 1.5)}, True, 117.5, 82.830635),
+    ],
+)
+def test_statistics_are_learned_from_rescaled_images(options, augment, mean, std):
+    """The figures are keras_preprocessing 1.1.2's."""
+    x = (np.random.RandomState(3).rand(40, 3, 4, 1) * 255).astype("float32")
+    settings = {"rescale": 1 / 255.0, "featurewise_center": True, "featurewise_std_normalization": True, **options}
+    generator = image.ImageDataGenerator(data_format="channels_last", **settings)
+    generator.fit(x, augment=augment, rounds=2, seed=1)
+    np.testing.assert_allclose([generator.mean.item(), generator.std.item()], [mean, std], rtol=1e-5)

@@ -87,3 +87,8 @@ def test_series_survives_json():
 def test_wrong_series(arguments, message):
     with pytest.raises(ValueError, match=message):
         sequence.TimeseriesGenerator(**{"data": list(range(10)), "targets": list(range(10)), "length": 2, **arguments})
+
+
+def test_padding_that_the_type_cannot_hold():
+    with pytest.raises(ValueError, match="value -1 does not fit into dtype uint8"):
+        sequence.pad_sequences([[1], [2, 3]], dtype="uint8", value=-1)

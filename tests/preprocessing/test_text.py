@@ -82,3 +82,16 @@ def test_hashing():
 
 def test_split_of_several_letters():
     assert text.text_to_word_sequence("a.b--c", split="--") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("given", ["{}", "nope", '{"config": null}', '{"config": {"word_counts": 3}}', 7])
+def test_json_of_another_kind_is_refused(given):
+    with pytest.raises(ValueError, match="must be what Tokenizer.to_json gave"):
+        text.tokenizer_from_json(given)
+
+
+def test_only_text_has_words():
+    with pytest.raises(TypeError, match="text must be a string, received 3"):
+        text.text_to_word_sequence(3)
+    with pytest.raises(TypeError, match="received None"):
+        text.Tokenizer().fit_on_texts([None])

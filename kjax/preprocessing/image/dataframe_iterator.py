@@ -29,11 +29,11 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         class_mode: targets: 'categorical' (one-hot; lists of classes give several ones), 'binary' or 'sparse' (number),
             'raw' (the column's values), 'multi_output' (a list of arrays), 'input' (the images), None.
         batch_size, shuffle, seed: as in `Iterator`.
-        data_format: 'channels_last' or 'channels_first', default that of the backend.
+        data_format: 'channels_last' or 'channels_first'; None: that of the backend.
         save_to_dir, save_prefix, save_format: folder to write the images into, name and ending; or None.
         subset: 'training' or 'validation', by the generator's validation_split; the first rows validate.
         interpolation: for resizing, as in `load_img`.
-        dtype: of the batches, default floatx.
+        dtype: of the batches, default 'float32'; None: floatx.
         validate_filenames: leave out (with a warning) rows whose file is missing or of no known image format.
     """
 
@@ -54,13 +54,13 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         batch_size=32,
         shuffle=True,
         seed=None,
-        data_format=None,
+        data_format="channels_last",
         save_to_dir=None,
         save_prefix="",
         save_format="png",
         subset=None,
         interpolation="nearest",
-        dtype=None,
+        dtype="float32",
         validate_filenames=True,
     ):
         self.set_processing_attrs(
@@ -77,6 +77,8 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         self.directory = directory or ""
         self.class_mode = class_mode
         self.dtype = dtype or config.floatx()
+        if not hasattr(dataframe, "columns") or not hasattr(dataframe, "iloc"):
+            raise TypeError(f"DataFrameIterator: dataframe must be a pandas DataFrame, received {dataframe!r:.200}")
         table = dataframe.copy()
         self._check(table, x_col, y_col, weight_col, classes)
         if validate_filenames:
@@ -143,6 +145,15 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
                 stacklevel=3,
             )
         return table[valid]
+
+    def get_classes(self, df, y_col):
+        """The class number of each row of a table, or the list of numbers where a row has several.
+
+        Args:
+            df: pandas DataFrame.
+            y_col: its column of classes.
+        """
+        return self._numbers(df[y_col])
 
     def _numbers(self, column):
         """Class number of each row, or list of numbers."""

@@ -55,7 +55,8 @@ def load_img(path, grayscale=False, color_mode="rgb", target_size=None, interpol
         image.load()
         image = _in_color_mode(image, color_mode)
     except (OSError, SyntaxError, ValueError, EOFError, image_module.DecompressionBombError) as error:
-        raise OSError(f"load_img: {os.fspath(path)}: cannot be read as an image: {error}") from error
+        why = str(error).split(" <_io.")[0]  # Pillow names the bytes, which have no name
+        raise OSError(f"load_img: {os.fspath(path)}: cannot be read as an image: {why}") from error
     if target_size is not None:
         size = (int(target_size[1]), int(target_size[0]))
         if image.size != size:

@@ -105,10 +105,36 @@ class ImageDataGenerator:
                 f"ImageDataGenerator: validation_split must lie between 0 and 1, received {validation_split!r}"
             )
         self._validation_split = validation_split
+        self._check_kinds()
         self.mean = None
         self.std = None
         self.principal_components = None
         self._settle_standardisation()
+
+    def _check_kinds(self):
+        """Numbers where numbers are due, before the first batch needs them."""
+        numbers = ("rotation_range", "shear_range", "channel_shift_range", "cval", "zca_epsilon", "interpolation_order")
+        optional = ("rescale",)
+        for name in (*numbers, *optional):
+            value = getattr(self, name)
+            if not (_numeric(value) and np.ndim(value) == 0) and not (name in optional and value is None):
+                raise TypeError(f"ImageDataGenerator: {name} must be a number, received {value!r}")
+        for name in ("width_shift_range", "height_shift_range"):
+            value = getattr(self, name)
+            if not _numeric(value):
+                raise TypeError(f"ImageDataGenerator: {name} must be a number or a list of them, received {value!r}")
+        if self.preprocessing_function is not None and not callable(self.preprocessing_function):
+            raise TypeError(
+                f"ImageDataGenerator: preprocessing_function must be callable, received {self.preprocessing_function!r}"
+            )
+        if self.interpolation_order not in range(6):
+            raise ValueError(
+                f"ImageDataGenerator: interpolation_order must be 0 to 5, received {self.interpolation_order!r}"
+            )
+        try:
+            np.dtype(self.dtype)
+        except TypeError as error:
+            raise TypeError(f"ImageDataGenerator: dtype must be a NumPy type, received {self.dtype!r}") from error
 
     def _settle_standardisation(self):
         """Settings that imply or exclude one another."""
@@ -420,6 +446,8 @@ class ImageDataGenerator:
             augment: learn from randomly transformed images.
             rounds: how often each image is transformed.
             seed: for NumPy's global generator.
+
+        With `rescale` it learns from the rescaled images, as keras_preprocessing does since 1.1.1.
         """
         x = np.asarray(x, dtype=self.dtype)
         if x.ndim != 4:
@@ -434,6 +462,8 @@ class ImageDataGenerator:
         if seed is not None:
             np.random.seed(seed)
         x = np.copy(x)
+        if self.rescale:
+            x *= self.rescale
         if rounds < 1 and augment:
             raise ValueError(f"ImageDataGenerator.fit: rounds must be at least 1, received {rounds!r}")
         if augment:
@@ -451,6 +481,10 @@ class ImageDataGenerator:
             flat = np.reshape(x, (x.shape[0], -1))
             u, s, _ = np.linalg.svd(np.dot(flat.T, flat) / flat.shape[0])
             self.principal_components = (u * (1.0 / np.sqrt(s[np.newaxis] + self.zca_epsilon))).dot(u.T)
+
+
+def _numeric(value):
+    return np.asarray(value).dtype.kind in "fiub"
 
 
 def _note(what):

@@ -1,4 +1,8 @@
-"""One random transformation of one image. Random numbers come from NumPy's global generator."""
+"""One random transformation of one image. Random numbers come from NumPy's global generator.
+
+Differs: rotations, shears and zooms are about the middle of the image wherever its axes are; keras_preprocessing takes
+the first two axes for rows and columns there, whatever `row_axis` and `col_axis` say.
+"""
 
 from __future__ import annotations
 
