@@ -225,24 +225,3 @@ def test_multi_gpu_model_shares_the_template_s_weights():
     np.testing.assert_allclose(parallel.predict(X), model.predict(X), rtol=1e-5)
     with pytest.raises(ValueError, match="99 devices"):
         keras.utils.multi_gpu_model(model, gpus=99)
-
-
-def test_rounds_of_fit_and_predict_leave_memory_flat():
-    import resource
-
-    model = Sequential([Activation("tanh", input_shape=(5,)), Dense(3, activation="softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy")
-
-    def rounds(n):
-        for _ in range(n):
-            model.fit(X, Y, batch_size=35, verbose=0)
-            model.predict(X)
-        gc.collect()
-        return len(gc.get_objects())
-
-    rounds(20)
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    objects = [rounds(100) for _ in range(5)]
-    slope = np.polyfit(np.arange(5) * 100, objects, 1)[0]
-    assert abs(slope) < 1.0, f"{slope} objects stay behind per round: {objects}"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - rss < 30_000
