@@ -1,6 +1,5 @@
 """The training loop: figures, dispatch, compilation, interruption, devices."""
 
-import gc
 import os
 import signal
 import threading
@@ -11,7 +10,7 @@ import pytest
 
 import kjax as keras
 from kjax import backend as K
-from kjax.layers import Activation, BatchNormalization, Dense, Dropout, Input
+from kjax.layers import BatchNormalization, Dense, Dropout, Input
 from kjax.models import Model, Sequential
 
 RNG = np.random.RandomState(0)
