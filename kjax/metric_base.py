@@ -10,6 +10,7 @@ import numpy as np
 
 from kjax import backend as K
 from kjax.engine.base_layer import Layer, to_list
+from kjax.engine.registry import metric_classes
 from kjax.graph import KerasTensor, Update, as_update, op, symbolic_leaves
 from kjax.graph.execute import compute
 from kjax.graph.substitute import substitute
@@ -98,7 +99,9 @@ class Metric(Layer):
         finally:
             self._recording -= 1
         self.add_update(updates, [t for t in symbolic_leaves((args, kwargs)) if isinstance(t, KerasTensor)])
-        return substitute([result], {u.variable: u.value for u in updates})[0]
+        result = substitute([result], {u.variable: u.value for u in updates})[0]
+        result._metric_obj = self  # `add_metric` asks for it
+        return result
 
     def add_weight(self, name, shape=(), initializer=None, dtype=None):
         """Makes a total.
@@ -222,6 +225,9 @@ class Mean(Reduce):
 
     def __init__(self, name="mean", dtype=None):
         super().__init__("weighted_mean", name, dtype)
+
+
+metric_classes["Mean"] = Mean
 
 
 class MeanMetricWrapper(Mean):

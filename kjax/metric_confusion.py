@@ -15,7 +15,7 @@ _NEGATIVE = -1e10  # stands for minus infinity: below every prediction, finite i
 
 
 @op(context=True, rowwise=True, name="confusion_counts")
-def _counts(ctx, y_true, y_pred, sample_weight, thresholds, top_k, class_id):
+def confusion_counts(ctx, y_true, y_pred, sample_weight, thresholds, top_k, class_id):
     """(true positives, false positives, true negatives, false negatives), each of shape (thresholds,)."""
     y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
     y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, jnp.float32))
@@ -55,7 +55,7 @@ class _ConfusionMetric(Metric):
         """
         y_pred = y_pred if hasattr(y_pred, "shape") else np.asarray(y_pred)
         y_true = _aligned(y_true if hasattr(y_true, "shape") else np.asarray(y_true), y_pred)
-        counts = _counts(y_true, y_pred, sample_weight, tuple(self.thresholds), self.top_k, self.class_id)
+        counts = confusion_counts(y_true, y_pred, sample_weight, tuple(self.thresholds), self.top_k, self.class_id)
         found = dict(zip(self._ORDER, counts, strict=True))
         return [K.update_add(getattr(self, name), K.cast(found[name], self.dtype)) for name in self.counted]
 

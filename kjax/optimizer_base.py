@@ -13,6 +13,7 @@ import optax
 from kjax import backend as K
 from kjax import update_rules
 from kjax.graph import Variable, op
+from kjax.loss_scale import LossScale
 
 _SPELLINGS = {"learning_rate": "lr"}
 
@@ -55,6 +56,18 @@ def _apply_rule(grads, params, leaves, rates, spec, treedef):
     return optax.apply_updates(params, updates), jax.tree.leaves(state)
 
 
+class _Rate:
+    """A class attribute for a rate that instances hold as their own."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        raise AttributeError(f"the optimizer {type(instance).__name__} has no {self.name}.")
+
+
 class Optimizer:
     """Base class of the optimizers.
 
@@ -69,6 +82,8 @@ class Optimizer:
     the rates it gives the Optax transformation), `slots(params)` (initial state), and the live state, whose leaves are
     the Variables of `slot_variables` in the structure `slot_structure`; its first leaf is `iterations`.
     """
+
+    lr: Any = _Rate("lr")
 
     def __init__(self, **kwargs):
         self.hyper: dict[str, Variable] = {}
@@ -86,6 +101,7 @@ class Optimizer:
         self.updates: list = []
         self.slot_variables: list[Variable] = []
         self.slot_structure = None
+        self.loss_scale_variables: list[Variable] = []  # of models that compute in float16
         self.iterations = Variable(np.zeros((), "int32"), name=f"{type(self).__name__}/iterations", trainable=False)
 
     # ------------------------------------------------------------ rates
@@ -153,6 +169,17 @@ class Optimizer:
             for i, leaf in enumerate(leaves[1:])
         ]
 
+    def scale_loss(self, scale: LossScale) -> list[Variable]:
+        """The variables of the loss scale, made when there are none."""
+        if not self.loss_scale_variables:
+            self.loss_scale_variables = [
+                Variable(np.array(value), name=f"loss_scale/{name}", trainable=False)
+                for name, value in zip(("scale", "finite_steps"), scale.initial_state(), strict=True)
+            ]
+        if scale.interval is None:
+            self.loss_scale_variables[0].assign(np.float32(scale.initial))
+        return self.loss_scale_variables
+
     def _examples(self, params) -> list:
         """What the initial state is made from: shapes do for Keras's rules, weights need not exist yet."""
         return [jax.ShapeDtypeStruct(tuple(p.shape), p.dtype) for p in params]
@@ -189,7 +216,10 @@ class Optimizer:
             params: list of Variables.
         """
         params = list(params)
-        self.create_slots(params)
+        key = tuple(id(p) for p in params)
+        if getattr(self, "_slots_for", None) != key:  # the state goes on, as that of a loaded model
+            self.create_slots(params)
+            self._slots_for = key
         grads = self._gradients(loss, params)
         values, leaves = _apply_rule(
             grads, params, list(self.slot_variables), dict(self.hyper), self.signature(), self.slot_structure

@@ -20,6 +20,7 @@ __all__ = [
     "floatx",
     "image_data_format",
     "image_dim_ordering",
+    "keras1_dim_ordering",
     "load_config",
     "normalize_data_format",
     "set_epsilon",
@@ -35,6 +36,8 @@ ORDERING_TO_FORMAT = {"tf": "channels_last", "th": "channels_first"}
 FORMAT_TO_ORDERING = {fmt: ordering for ordering, fmt in ORDERING_TO_FORMAT.items()}
 
 _settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
+# whether the image layout was last set in Keras 1's words
+_words = {"keras1": False}
 
 
 def backend() -> str:
@@ -95,11 +98,17 @@ def set_image_data_format(data_format: str) -> None:
             f"set_image_data_format: data_format must be channels_last or channels_first; got {data_format!r}."
         )
     _settings["image_data_format"] = str(data_format)
+    _words["keras1"] = False
 
 
 def image_dim_ordering() -> str:
     """Keras 1's word for `image_data_format()`: `'tf'` (channels last) or `'th'` (channels first)."""
     return FORMAT_TO_ORDERING[image_data_format()]
+
+
+def keras1_dim_ordering() -> str | None:
+    """`image_dim_ordering()` if that is what set the layout, or a `keras.json` of Keras 1; else None."""
+    return image_dim_ordering() if _words["keras1"] else None
 
 
 def set_image_dim_ordering(dim_ordering: str) -> None:
@@ -111,6 +120,7 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
     if dim_ordering not in ORDERING_TO_FORMAT:
         raise ValueError(f"set_image_dim_ordering: dim_ordering must be tf or th; got {dim_ordering!r}.")
     set_image_data_format(ORDERING_TO_FORMAT[dim_ordering])
+    _words["keras1"] = True
 
 
 def cast_to_floatx(x) -> np.ndarray:

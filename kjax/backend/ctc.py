@@ -95,6 +95,48 @@ class _Beams(NamedTuple):
 _PRIMES = np.array([16777619, 2654435761], np.uint32)
 
 
+def _barren(stay, grow, old, parent, last):
+    """Which prefixes TensorFlow does not let grow in this step, bool (W,).
+
+    It goes through the prefixes from the most probable one on and lets their longer ones push the least probable
+    entries out of the beam as it goes. When it comes to a prefix whose child was pushed out already, it looks at that
+    child as a new one, finds it too improbable, and forgets what it was, before the child's turn to grow has come.
+
+    Args:
+        stay: (W,) new log probability of each prefix itself.
+        grow: (W, labels) of the longer ones; -inf where that one is in the beam.
+        old: (W,) log probability before the step, decreasing.
+        parent: (W,) number of the prefix without the last label; -1 where it is not in the beam.
+        last: (W,) the last label.
+    """
+    width, labels = grow.shape
+    rows = jnp.sort(grow, axis=1)
+
+    def more(values, side):
+        """For each prefix, how many of its longer ones are above each value, (W, W)."""
+        return labels - jax.vmap(lambda row: jnp.searchsorted(row, values, side=side))(rows)
+
+    above_stay, above_old = more(stay, "right"), more(old, "left")
+    siblings = grow[jnp.maximum(parent, 0)] > stay[:, None]
+    before = jnp.sum(siblings & (jnp.arange(labels)[None, :] < last[:, None]), axis=1)
+    number = jnp.arange(width)
+
+    def visit(i, state):
+        over_stay, over_old, barren = state
+        grows = ~barren[i] & (over_old[i] < width)
+        forgotten = (parent == i) & (number > i) & (over_stay + before >= width) & grows
+        over_stay = over_stay + jnp.where(grows, above_stay[i], 0)
+        over_old = over_old + jnp.where(grows, above_old[i], 0)
+        return over_stay, over_old, barren | forgotten
+
+    start = (
+        jnp.sum(stay[None, :] > stay[:, None], axis=1),
+        jnp.sum(stay[None, :] >= old[:, None], axis=1),
+        jnp.zeros(width, bool),
+    )
+    return lax.fori_loop(0, width, visit, start)[2]
+
+
 def _beam_step(beams, step):
     """One time step: each prefix stays, or grows by one label; prefixes reached both ways are one."""
     logp, valid = step
@@ -114,7 +156,11 @@ def _beam_step(beams, step):
     merged = jnp.any(is_parent[:, :, None] & (beams.last[:, None, None] == label), axis=0)
     grow = jnp.where(merged, -jnp.inf, grow)
 
-    scores = jnp.concatenate([jnp.logaddexp(stay_blank, stay_label), grow.reshape(-1)])
+    stay = jnp.logaddexp(stay_blank, stay_label)
+    parent = jnp.where(jnp.any(is_parent, axis=1), jnp.argmax(is_parent, axis=1), -1)
+    grow = jnp.where(_barren(stay, grow, total, parent, beams.last)[:, None], -jnp.inf, grow)
+
+    scores = jnp.concatenate([stay, grow.reshape(-1)])
     _, chosen = lax.top_k(scores, width)
     grown = chosen >= width
     source = jnp.where(grown, (chosen - width) // classes, chosen)
@@ -134,10 +180,18 @@ def _beam_step(beams, step):
     return jax.tree.map(lambda n, o: jnp.where(valid, n, o), new, beams), None
 
 
+@tensor_op(name="ctc_merge_repeated", rowwise=True)
+@jax.jit
+def _without_repeats(labels):
+    """Labels (batch, time) with each run of equal ones as one."""
+    before = jnp.pad(labels, ((0, 0), (1, 0)), constant_values=-1)[:, :-1]
+    return _packed(labels, (labels >= 0) & (labels != before))
+
+
 @tensor_op(name="ctc_beam_search", rowwise=True)
-@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
-def _beam_search(y_pred, input_length, width, paths, merge_repeated, epsilon):
-    """Prefix beam search: ([labels of the best path, of the second, ...], log probabilities (batch, paths))."""
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _beam_search(y_pred, input_length, width, paths, epsilon):
+    """TensorFlow's prefix beam search: ([labels of the best path, ...], log probabilities (batch, paths))."""
     logp = jax.nn.log_softmax(jnp.log(as_array(y_pred) + epsilon), axis=-1)
     time = logp.shape[1]
     lengths = as_array(input_length).reshape(-1)
@@ -156,10 +210,7 @@ def _beam_search(y_pred, input_length, width, paths, merge_repeated, epsilon):
         return beams.labels[:paths], jnp.logaddexp(beams.blank, beams.label)[:paths]
 
     labels, scores = jax.vmap(row)(logp, lengths)
-    found = [labels[:, i] for i in range(paths)]
-    if merge_repeated:
-        found = [_packed(v, (v >= 0) & (v != jnp.pad(v, ((0, 0), (1, 0)), constant_values=-1)[:, :-1])) for v in found]
-    return found, scores
+    return [labels[:, i] for i in range(paths)], scores
 
 
 def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, merge_repeated=False):
@@ -176,17 +227,17 @@ def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, m
     Returns:
         (list of (batch, labels) ints, -1 behind the last label; scores (batch, top_paths)): log probabilities, greedy:
         the negative one.
-    Differs: the scores of the beam search are those of prefixes that stayed in the beam, where TensorFlow counts some
-        alignments that had left it; 2.2.4 always merges repeated labels there, as `merge_repeated=True` does; of
-        symbolic tensors, `labels` is the number of time steps.
+    The beam search is TensorFlow's, to the paths it loses in a full beam (see `_barren`).
+    Differs: 2.2.4 always merges repeated labels there, as `merge_repeated=True` does; of symbolic tensors, `labels` is
+        the number of time steps.
     """
     if greedy:
         paths, scores = _greedy(y_pred, input_length, epsilon())
     else:
         if not 1 <= top_paths <= beam_width:
             raise ValueError(f"ctc_decode: top_paths must be within 1..beam_width, 1..{beam_width}; got {top_paths!r}.")
-        settings = int(beam_width), int(top_paths), bool(merge_repeated), epsilon()
-        paths, scores = _beam_search(y_pred, input_length, *settings)
+        paths, scores = _beam_search(y_pred, input_length, int(beam_width), int(top_paths), epsilon())
+        paths = [_without_repeats(p) for p in paths] if merge_repeated else paths
     if not any(symbolic_leaves(p) or isinstance(p, jax.core.Tracer) for p in paths):
         paths = [p[:, : int(jnp.max(jnp.sum(p >= 0, axis=1), initial=0))] for p in paths]
     return list(paths), scores

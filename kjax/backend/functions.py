@@ -45,7 +45,8 @@ class Function:
         """The outputs, a list of NumPy arrays.
 
         Args:
-            inputs: list of as many values as the function has inputs.
+            inputs: list of as many values as the function has inputs; a learning phase (0 or 1) behind them that
+                the function does not have is left unread, as in Keras.
         """
         if not isinstance(inputs, (list, tuple)):
             if len(self.inputs) != 1:
@@ -53,6 +54,12 @@ class Function:
                     f"{self._label}: inputs must be a list of {len(self.inputs)} values; got {type(inputs)}."
                 )
             inputs = [inputs]
+        if (
+            len(inputs) == len(self.inputs) + 1
+            and _is_phase(inputs[-1])
+            and not any(map(is_learning_phase, self.inputs))
+        ):
+            inputs = inputs[:-1]  # a phase that is passed along to a function without one: Keras leaves it unread
         if len(inputs) != len(self.inputs):
             raise ValueError(f"{self._label}: inputs must hold {len(self.inputs)} value(s); got {len(inputs)}.")
         training, arrays = False, []
@@ -97,6 +104,10 @@ class Function:
                 f"{self._label}: the value for {tensor.name!r} must have shape {shape}; got shape {tuple(array.shape)}."
             )
         return array
+
+
+def _is_phase(value) -> bool:
+    return np.ndim(value) == 0 and not isinstance(value, (KerasTensor, Variable)) and value in (0, 1)
 
 
 def _check_input(x):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -57,6 +59,18 @@ def set_learning_phase(value):
 def fixed_phase():
     """0 or 1 after `set_learning_phase`, else None."""
     return _state["fixed"]
+
+
+@contextlib.contextmanager
+def built_for(training):
+    """`with built_for(False):` what is built inside is for the test phase; None or a tensor: for any."""
+    before = _state["fixed"]
+    if isinstance(training, (bool, int)):
+        _state["fixed"] = int(training)
+    try:
+        yield
+    finally:
+        _state["fixed"] = before
 
 
 def forget_phase() -> None:

@@ -133,3 +133,7 @@ def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None)
 def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
     """A Variable filled with numbers uniform in [low, high); other arguments as for `random_normal_variable`."""
     return variable(eval(random_uniform(shape, low, high, dtype, seed)), dtype, name)
+
+
+for _drawing in (_normal, _uniform, _binomial, _truncated, _dropout):
+    _drawing.operation.draws = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from builtins import max as builtin_max
 from builtins import slice as builtin_slice
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from kjax.backend.config import floatx
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, int_of, tensor_op
+from kjax.graph.context import is_inferring
 from kjax.graph.record import TRIALS
 
 __all__ = [
@@ -68,10 +70,21 @@ def reshape(x, shape):
 
     Args:
         x: tensor.
-        shape: tuple of int, one of which may be -1 (or None): whatever is left; or of sizes from `K.shape`.
+        shape: tuple of int, one of which may be -1 (or None): whatever is left; or of sizes from `K.shape`. Whether it
+            fits a size that is unknown yet, e.g. the batch's, is checked when the tensor is computed.
     """
+    x = as_array(x)
     sizes = list(shape) if isinstance(shape, (list, tuple)) else list(np.asarray(shape))
-    return jnp.reshape(as_array(x), tuple(-1 if d is None else int_of(d) for d in sizes))
+    target = tuple(-1 if d is None else int_of(d) for d in sizes)
+    known = math.prod(d for d in target if d != -1)
+    if target.count(-1) > 1:
+        raise ValueError(f"reshape: shape may have one -1 only; got {target}.")
+    if (-1 not in target and known != x.size) or (-1 in target and (known == 0 or x.size % known)):
+        if not is_inferring():
+            raise ValueError(f"reshape: a tensor of shape {tuple(x.shape)} cannot have the shape {target}.")
+        # the tensor has a size that is unknown yet
+        return jnp.zeros([x.size // max(known, 1) + 1 if d == -1 else d for d in target], x.dtype)
+    return jnp.reshape(x, target)
 
 
 @tensor_op

@@ -94,8 +94,15 @@ def _filled(shape, value, dtype):
     return jnp.full(tuple(int_of(d) for d in sizes), value, dtype)
 
 
+def _known(shape):
+    """Sizes from `K.shape` that do not depend on the batch, as numbers."""
+    if isinstance(shape, KerasTensor) and shape.static is not None and np.array_equal(*shape.static):
+        return np.asarray(shape.static[0]).tolist()
+    return [_known(d) for d in shape] if isinstance(shape, (list, tuple)) else shape
+
+
 def _full(shape, value, dtype, name):
-    dtype = dtype or floatx()
+    dtype, shape = dtype or floatx(), _known(shape)
     if symbolic_leaves(shape) or (
         isinstance(shape, (list, tuple)) and any(isinstance(d, jax.core.Tracer) for d in shape)
     ):
@@ -269,8 +276,12 @@ def get_value(x):
 
 
 def batch_get_value(ops):
-    """The values of several Variables, a list of NumPy arrays."""
-    return [get_value(x) for x in ops]
+    """The values of several Variables, a list of NumPy arrays; Updates are carried out, all from the values before."""
+    values = [eval(x.value) if isinstance(x, Update) else get_value(x) for x in ops]
+    for x, value in zip(ops, values, strict=True):
+        if isinstance(x, Update):
+            x.variable.assign(value)
+    return values
 
 
 def set_value(x, value):

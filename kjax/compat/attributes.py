@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+from kjax.backend.config import FORMAT_TO_ORDERING
 from kjax.compat.convert import marked
 from kjax.compat.names import METHOD_NAMES
 
@@ -26,6 +27,13 @@ class RenamedSettable(Renamed):
 
     def __set__(self, instance, value):
         setattr(instance, self.name, value)
+
+
+class Ordering:
+    """A class attribute `dim_ordering` that gives the layer's `data_format` in Keras 1's words."""
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else FORMAT_TO_ORDERING[instance.data_format]
 
 
 class OldKeys(dict):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from kjax import backend as K
+from kjax.backend.config import keras1_dim_ordering
 from kjax.compat.convert import Call, Step
+
+_KEYWORDS1 = ("border_mode", "dim_ordering", "image_shape", "volume_shape", "filter_shape", "filter_dilation")
 
 
 def lesser(x, y):
@@ -28,7 +31,7 @@ def asymmetric_spatial_2d_padding(x, top_pad=1, bottom_pad=1, left_pad=1, right_
 
 def atrous_conv2d(x, kernel, rate=1, border_mode="valid", dim_ordering="default", image_shape=None, filter_shape=None):
     """`K.conv2d` with holes; with dim_ordering 'th' the kernel is (filters, channels, rows, cols)."""
-    kernel = K.permute_dimensions(kernel, (2, 3, 1, 0)) if dim_ordering == "th" else kernel
+    kernel = K.permute_dimensions(kernel, (2, 3, 1, 0)) if _is_th(dim_ordering) else kernel
     return K.conv2d(x, kernel, padding=border_mode, data_format=_format(dim_ordering), dilation_rate=(rate, rate))
 
 
@@ -42,8 +45,8 @@ def deconv2d(
     image_shape=None,
     filter_shape=None,
 ):
-    """`K.conv2d_transpose`; with dim_ordering 'th' the kernel is (channels in, channels out, rows, cols)."""
-    kernel = K.permute_dimensions(kernel, (2, 3, 1, 0)) if dim_ordering == "th" else kernel
+    """`K.conv2d_transpose` of a kernel (rows, cols, channels in, out), with 'th' (channels out, in, rows, cols)."""
+    kernel = K.permute_dimensions(kernel, (2, 3, 0, 1) if _is_th(dim_ordering) else (0, 1, 3, 2))
     return K.conv2d_transpose(
         x, kernel, output_shape, strides=strides, padding=border_mode, data_format=_format(dim_ordering)
     )
@@ -75,17 +78,39 @@ def set_legacy_weight_ordering(value):
 
 
 def theano_kernel(*axes: int) -> Step:
-    """With `dim_ordering='th'` Keras 1's backend took kernels (filters, channels, ...)."""
+    """With `dim_ordering='th'`, given or set in Keras 1's words, Keras 1 took kernels (filters, channels, ...).
+
+    A call in none of the two's words, `K.conv2d(x, w)`, is Keras 1's where only its kernel fits.
+    """
 
     def step(call: Call) -> None:
-        if call.kwargs.get("dim_ordering") != "th":
+        stated = call.kwargs.get("dim_ordering", call.args[4] if len(call.args) > 4 else "default")
+        ordering = keras1_dim_ordering() if stated == "default" else stated
+        kernel = call.kwargs.get("kernel", call.args[1] if len(call.args) > 1 else None)
+        if ordering != "th" or kernel is None:
+            return
+        old = stated in ("th", "tf") or any(k in call.kwargs for k in _KEYWORDS1)
+        if not old and not _fits_keras1_only(call, kernel, axes):
             return
         if "kernel" in call.kwargs:
-            call.kwargs["kernel"] = K.permute_dimensions(call.kwargs["kernel"], axes)
-        elif len(call.args) > 1:
-            call.args[1] = K.permute_dimensions(call.args[1], axes)
+            call.kwargs["kernel"] = K.permute_dimensions(kernel, axes)
+        else:
+            call.args[1] = K.permute_dimensions(kernel, axes)
 
     return step
+
+
+def _fits_keras1_only(call: Call, kernel, axes) -> bool:
+    """Whether the kernel's axis of the input's channels can only be where Keras 1 with 'th' had it."""
+    x = call.kwargs.get("x", call.args[0] if call.args else None)
+    if any(k in call.kwargs for k in ("padding", "data_format", "dilation_rate")) or x is None:
+        return False
+    channels, shape = K.int_shape(x)[1], tuple(getattr(kernel, "shape", ()))
+    return len(shape) == len(axes) and shape[1] == channels and shape[-2] != channels
+
+
+def _is_th(dim_ordering) -> bool:
+    return (keras1_dim_ordering() if dim_ordering == "default" else dim_ordering) == "th"
 
 
 def _format(dim_ordering):

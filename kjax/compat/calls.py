@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from kjax.compat.backend1 import theano_kernel
-from kjax.compat.convert import Interface
-from kjax.compat.rules import INTERFACES, interface
+from kjax.compat.convert import Call, Interface
+from kjax.compat.rules import FORMATS, INTERFACES, interface
+from kjax.compat.steps import samples_to_batches
 
 
 def _names(**renamed: str | None) -> Interface:
-    """Renamed keywords of a function; `dim_ordering` brings its values along."""
-    return interface(None, renamed)
+    """Renamed keywords of a function; `dim_ordering` brings its values along, also by position."""
+    return interface(None, renamed, *([_ordering_by_position] if "dim_ordering" in renamed else []))
+
+
+def _ordering_by_position(call: Call) -> None:
+    """'tf', 'th' or 'default' by position, where Keras 1 had `dim_ordering` and Keras 2 has `data_format`."""
+    for i, value in enumerate(call.args[1:], 1):
+        if isinstance(value, str) and value in FORMATS:
+            call.args[i] = FORMATS[value]
+            call.converted = True
 
 
 _BORDER_FORMAT = {"border_mode": "padding", "dim_ordering": "data_format"}
@@ -19,9 +28,12 @@ METHODS: dict[str, Interface] = {
     "engine.base_layer:Layer.add_weight": INTERFACES["add_weight"],
     "engine.network:Network.__init__": INTERFACES["model_constructor"],
     "engine.training:Model.fit": _names(nb_epoch="epochs"),
-    "engine.training:Model.fit_generator": INTERFACES["generator_methods"],
-    "engine.training:Model.evaluate_generator": INTERFACES["generator_methods"],
-    "engine.training:Model.predict_generator": INTERFACES["generator_methods"],
+    **{
+        f"engine.training:Model.{name}_generator": interface(
+            None, INTERFACES["generator_methods"].renamed, samples_to_batches
+        )
+        for name in ("fit", "evaluate", "predict")
+    },
     **{
         f"optimizers:{name}.get_updates": INTERFACES["get_updates"]
         for name in ("Optimizer", "SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam", "TFOptimizer")
@@ -38,9 +50,13 @@ CALLS: dict[str, Interface] = {
         None,
         {**_BORDER_FORMAT, "filter_dilation": "dilation_rate", "image_shape": None, "filter_shape": None},
         theano_kernel(2, 3, 1, 0),
+        _ordering_by_position,
     ),
     "backend:conv3d": interface(
-        None, {**_BORDER_FORMAT, "volume_shape": None, "filter_shape": None}, theano_kernel(2, 3, 4, 1, 0)
+        None,
+        {**_BORDER_FORMAT, "volume_shape": None, "filter_shape": None},
+        theano_kernel(2, 3, 4, 1, 0),
+        _ordering_by_position,
     ),
     "backend:separable_conv2d": _names(**_BORDER_FORMAT),
     "backend:pool2d": _names(**_BORDER_FORMAT),

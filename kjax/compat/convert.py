@@ -75,6 +75,12 @@ def convert(interface: Interface, label: str, args, kwargs, check: bool = True) 
     Args:
         check: refuse more positional arguments than `interface.positional` lists.
     """
+    call = converted_call(interface, label, args, kwargs, check)
+    return call.args, call.kwargs
+
+
+def converted_call(interface: Interface, label: str, args, kwargs, check: bool = True) -> Call:
+    """`convert`, with the answer whether anything was converted."""
     call = Call(label, list(args), dict(kwargs))
     for step in interface.steps:
         step(call)
@@ -92,7 +98,7 @@ def convert(interface: Interface, label: str, args, kwargs, check: bool = True) 
             call.give(new, _value(interface.values.get(old), value))
     if call.converted:
         _warn(f"Update your `{label}` call to the Keras 2 API: `{call.text()}`")
-    return call.args, call.kwargs
+    return call
 
 
 def converting(interface: Interface, label: str | None = None, method: bool = True) -> Callable[[Callable], Callable]:

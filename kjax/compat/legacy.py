@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from kjax.compat.attributes import Renamed, RenamedSettable, accept_keras1_methods, accept_keras1_params
+from kjax.compat.attributes import Ordering, Renamed, RenamedSettable, accept_keras1_methods, accept_keras1_params
 from kjax.compat.calls import CALLS, METHODS
-from kjax.compat.convert import Interface, convert, converting, marked
+from kjax.compat.convert import Interface, converted_call, converting, marked
+from kjax.compat.kernels1 import accept_keras1_flatten, accept_keras1_kernels, ordering_of_call, speak_keras1
 from kjax.compat.layers1 import accept_modes
 from kjax.compat.merge1 import accept_merge_first
 from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES, REGISTRIES, WEIGHTS
+from kjax.compat.optimizers1 import accept_keras1_updates
 from kjax.compat.paths import MODULES, Absent
 from kjax.compat.positions import adapted_initializers, read_positions
 from kjax.compat.rules import INTERFACES, LAYERS
@@ -42,10 +44,11 @@ def accept_keras1(name: str) -> Callable[[Any], Any]:
             label = type(self).__name__
             args, kwargs = read_positions(row, label, args, kwargs)
             # a subclass that calls this constructor writes Python, not Keras: it may give what it likes by position
-            args, kwargs = convert(interface, label, args, kwargs, check=type(self) is cls)
+            call = converted_call(interface, label, args, kwargs, check=type(self) is cls)
             for ignored in row.ignored:
-                kwargs.pop(ignored, None)
-            original(self, *args, **adapted_initializers(kwargs))
+                call.kwargs.pop(ignored, None)
+            original(self, *call.args, **adapted_initializers(call.kwargs))
+            speak_keras1(self, ordering_of_call(args, kwargs, call.converted))
 
         cls.__init__ = marked(__init__)
         return cls
@@ -67,6 +70,8 @@ def apply() -> list[str]:
             missing.append(f"layers:{name}")
         else:
             accept_keras1(name)(cls)
+            if "dim_ordering" in INTERFACES[LAYERS[name].interface].renamed:
+                cls.dim_ordering = Ordering()
     for target, interface in {**METHODS, **CALLS}.items():
         _wrap(target, interface, missing)
     for module, cls in MODULE_CLASSES.items():
@@ -74,6 +79,9 @@ def apply() -> list[str]:
             sys.modules[f"{PACKAGE}.{module}"].__class__ = _get(cls)
     for module, names in NAMES.items():
         _add_names(module, names, missing)
+    for module in MODULE_CLASSES:  # callable modules: star imports give them too
+        package, _, name = module.rpartition(".")
+        _list(sys.modules[f"{PACKAGE}.{package}"], name)
     for target, names in ATTRIBUTES.items():
         _add_attributes(target, names, missing, RenamedSettable)
     for target, names in WEIGHTS.items():
@@ -88,8 +96,13 @@ def apply() -> list[str]:
         _get(target).update({name: _get(found) for name, found in names.items()})
     accept_keras1_methods(_get("engine.base_layer:Layer"))
     accept_keras1_params(_get("callbacks:Callback"))
+    accept_keras1_updates(_get("optimizers:Optimizer"))
     accept_merge_first(_get("engine.sequential:Sequential"))
     accept_modes(layers.BatchNormalization)
+    accept_keras1_flatten(layers.Flatten)
+    accept_keras1_kernels(
+        _get("layers.convolution_base:ConvBase"), _get("engine.base_layer:Layer"), _get("engine.network:Network")
+    )
     return missing
 
 
@@ -160,6 +173,13 @@ def _add_names(where: str, names: dict[str, str], missing: list[str]) -> None:
             missing.append(f"{where}:{name} = {target}")
         else:
             setattr(module, name, getattr(found, attribute))
+            _list(module, name)
+
+
+def _list(module, name) -> None:
+    """Let `from module import *` give the name."""
+    if name not in getattr(module, "__all__", [name]):
+        module.__all__ = [*module.__all__, name]
 
 
 def _add_attributes(target: str, names: dict[str, str], missing: list[str], kind: type) -> None:

@@ -155,7 +155,7 @@ NAMES: dict[str, dict[str, str]] = {
         "categorical_probas_to_classes": "compat.utils1:categorical_probas_to_classes",
         "conv_input_length": "utils.conv_utils:conv_input_length",
         "conv_output_length": "utils.conv_utils:conv_output_length",
-        "convert_kernel": "utils.conv_utils:convert_kernel",
+        "convert_kernel": "compat.utils1:convert_kernel",
         "multiclass_logloss": "compat.utils1:multiclass_logloss",
         "probas_to_classes": "compat.utils1:probas_to_classes",
     },

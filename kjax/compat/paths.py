@@ -127,6 +127,16 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
         },
     ),
     "objectives": Alias("losses"),
+    "utils.losses_utils": Namespace(
+        "Weights and reductions of losses.",
+        {
+            "losses": "Reduction",
+            "compat.losses23": (
+                "broadcast_weights compute_weighted_loss reduce_weighted_loss squeeze_or_expand_dimensions"
+            ),
+        },
+    ),
+    "utils.metrics_utils": Alias("compat.metrics23"),
     "utils.test_utils": Alias("compat.layer_tests"),
     "utils.visualize_util": Namespace(
         "Diagrams of models.", {"utils.vis_utils": "model_to_dot plot=plot_model plot_model"}

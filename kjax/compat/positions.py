@@ -82,19 +82,25 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def adapted_initializers(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Keras 1's initializer functions of (shape, name), as functions of the shape."""
+    """Keras 1's initializer functions of (shape, name, dim_ordering), as functions of the shape."""
     return {k: _of_shape(v) if k.endswith(("init", "initializer")) else v for k, v in kwargs.items()}
 
 
 def _of_shape(function):
     if not inspect.isfunction(function):
         return function
-    name = inspect.signature(function).parameters.get("name")
-    if name is None or name.default is not inspect.Parameter.empty:
+    parameters = inspect.signature(function).parameters
+    given = {
+        name: value
+        for name, value in (("name", None), ("dim_ordering", "tf"))
+        if name in parameters and parameters[name].default is inspect.Parameter.empty
+    }
+    if not given:
         return function
 
     def initializer(shape):
-        return function(shape, name=None)
+        return function(shape, **given)
 
     initializer.__name__, initializer.__doc__ = function.__name__, function.__doc__
+    initializer.of_keras1 = function
     return initializer

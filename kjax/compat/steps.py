@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from kjax.compat.convert import Call, Step
 
 # Keras 1 counted samples where Keras 2 counts batches
+# Keras 2's converters only rename these: this is what `keras.legacy.interfaces` does; models count samples
 _COUNTS = ("samples_per_epoch", "val_samples", "nb_epoch", "nb_val_samples", "nb_worker")
 _SIDES = ("top_pad", "bottom_pad", "left_pad", "right_pad")
 
@@ -135,6 +137,39 @@ def sample_counts(call: Call) -> None:
         call.give("steps_per_epoch", int(samples) // int(batch_size) if batch_size else samples)
     if any(name in call.kwargs for name in _COUNTS):
         call.note("Keras 2 counts batches (steps_per_epoch, validation_steps, steps) where Keras 1 counted samples.")
+
+
+def _peeked(source):
+    """(batch size of a generator, the generator): its first batch tells, and comes first again; None: it cannot."""
+    size = getattr(source, "batch_size", None)
+    if size or not hasattr(source, "__next__"):
+        return size, source
+    first = next(source)
+    x = first[0] if isinstance(first, tuple) else first
+    while isinstance(x, (list, tuple, dict)):
+        x = next(iter(x.values() if isinstance(x, dict) else x))
+    return len(x), itertools.chain([first], source)
+
+
+def samples_to_batches(call: Call) -> None:
+    """`samples_per_epoch`, `nb_val_samples`, `val_samples` count samples: as many batches as hold them."""
+    pairs = (
+        ("samples_per_epoch", "steps_per_epoch", "generator", 0),
+        ("val_samples", "steps", "generator", 0),
+        ("nb_val_samples", "validation_steps", "validation_data", 5),
+    )
+    for old, new, source, place in pairs:
+        if call.kwargs.get(old) is None:
+            continue
+        positional = len(call.args) > place
+        size, generator = _peeked(call.args[place] if positional else call.kwargs.get(source))
+        if positional:
+            call.args[place] = generator
+        elif source in call.kwargs:
+            call.kwargs[source] = generator
+        samples = call.take(old)
+        call.give(new, samples if not size else -(-int(samples) // int(size)))
+        call.note(f"{old} counts samples, as in Keras 1; Keras 2's {new} counts batches.")
 
 
 def shape_before_name(call: Call) -> None:

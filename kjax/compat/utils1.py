@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 
 from kjax import backend as K
+from kjax.backend.config import keras1_dim_ordering
+from kjax.utils import conv_utils
 from kjax.utils.generic_utils import get_custom_objects
 
 
@@ -38,6 +40,24 @@ def binary_logloss(p, y):
 def multiclass_logloss(p, y):
     """The mean of -log P(y), with rows of probabilities `p` and labels `y` from 1."""
     return float(-np.mean([np.log(p[i][label - 1]) for i, label in enumerate(y)]))
+
+
+def convert_kernel(kernel, dim_ordering="default"):
+    """A kernel with its spatial axes flipped: Theano's convolution to correlation, or back.
+
+    Args:
+        kernel: array of rank 4 or 5; (out, in, *space) with 'th', (*space, in, out) with 'tf'.
+        dim_ordering: 'th', 'tf', or 'default': what Keras 1's words set, else 'tf'.
+    """
+    if dim_ordering not in ("th", "tf", "default"):
+        raise ValueError(f"convert_kernel: dim_ordering must be th, tf or default; got {dim_ordering!r}.")
+    ordering = keras1_dim_ordering() if dim_ordering == "default" else dim_ordering
+    if ordering != "th":
+        return conv_utils.convert_kernel(kernel)
+    kernel = np.asarray(kernel)
+    if kernel.ndim not in (4, 5):
+        raise ValueError(f"convert_kernel: a 'th' kernel must have rank 4 or 5; got shape {kernel.shape}.")
+    return np.flip(kernel, axis=tuple(range(2, kernel.ndim))).copy()
 
 
 def make_tuple(*args):

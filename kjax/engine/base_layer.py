@@ -9,11 +9,12 @@ import numpy as np
 
 from kjax import backend as K
 from kjax import initializers, mixed_precision
+from kjax.engine.added_metrics import AddedMetrics
 from kjax.engine.connections import Connections, unlist
 from kjax.engine.input_spec import InputSpec, check_inputs
-from kjax.engine.modules import run_module
+from kjax.engine.modules import knows_phase, run_module
 from kjax.engine.node import Node
-from kjax.graph import KerasTensor, Variable, as_update
+from kjax.graph import KerasTensor, Variable, as_update, symbolic_leaves
 from kjax.graph.names import name_scope, scoped
 
 __all__ = ["InputSpec", "Layer", "Node", "to_list", "unlist"]
@@ -52,7 +53,7 @@ _BASE_ARGUMENTS = (
 _OF_CALLS = ("_inbound_nodes", "_outbound_nodes", "_losses", "_updates", "_per_input_losses", "_per_input_updates")
 
 
-class Layer(Connections):
+class Layer(AddedMetrics, Connections):
     """Base of all layers: `build` makes the weights, `call` the outputs.
 
     A subclass defines `__init__`, `build(input_shape)` (weights by `add_weight`), `call(inputs)`,
@@ -344,6 +345,9 @@ class Layer(Connections):
         dtype = self.compute_dtype if dtype is None else dtype
         precision = {} if dtype is None else {"dtype": dtype}
         outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise, **precision)
+        if training is None and knows_phase(module):
+            for t in symbolic_leaves(outputs):
+                t._uses_learning_phase = True
         if stats and training is not False:
             changed = [(bound["batch_stats"][n], v) for n, v in stats.items()]
             self.add_update(changed, [t for t in inputs if isinstance(t, KerasTensor)])

@@ -7,9 +7,11 @@ import warnings
 import jax
 
 from kjax import distribute, losses, optimizers
+from kjax.engine.added_metrics import added_metrics
 from kjax.engine.executor import Executor
 from kjax.engine.modules import run_module
-from kjax.engine.objectives import make_metrics, make_objectives
+from kjax.engine.objectives import Reported, make_metrics, make_objectives
+from kjax.engine.step_functions import OwnStep, StepFunctions
 from kjax.graph import as_update
 from kjax.graph.random import next_key
 
@@ -19,7 +21,7 @@ __all__ = ["Compilation"]
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"})
 
 
-class Compilation:
+class Compilation(StepFunctions):
     """Mixin of Model: `compile`, and the executors of its steps."""
 
     def compile(
@@ -79,6 +81,7 @@ class Compilation:
         if not objectives and not penalties:
             raise ValueError("The model cannot be compiled because it has no loss to optimize.")
         reported = make_metrics(self, objectives, spec["metrics"], spec["weighted_metrics"])
+        reported += [Reported(*added) for added in added_metrics(self, [r.name for r in reported])]
         total = None
         for o in objectives:
             value = o.value if o.weight == 1.0 else o.value * o.weight
@@ -103,17 +106,17 @@ class Compilation:
         self.stateful_metric_functions = [r.stateful for r in reported if r.stateful is not None]
         self.stateful_metric_names = [r.name for r in reported if r.stateful is not None]
         self._collected_trainable_weights = self.trainable_weights
+        self._checked_flags = None
+        self.metrics_updates = [u for m in self.stateful_metric_functions for u in m.updates]
+        self._own_updates = None
         self._compiled = True
         self._forget_programs()
         self.train_function = self.test_function = self.predict_function = None
 
-    @property
-    def metrics_updates(self) -> list:
-        return [u for m in self.stateful_metric_functions for u in m.updates]
-
     def _forget_programs(self):
         self._executors = {}
         self._logged: list = []
+        self.__dict__.setdefault("metrics_updates", [])
         self._slots_for = None
 
     def _require_compiled(self, what):
@@ -124,7 +127,12 @@ class Compilation:
             )
 
     def _check_trainable_weights_consistency(self):
-        if len(self.trainable_weights) != len(self._collected_trainable_weights):
+        flags = list(_trainable_flags(self))
+        if flags == self._checked_flags:  # nothing was set since; to collect the weights takes longer
+            return
+        if len(self.trainable_weights) == len(self._collected_trainable_weights):
+            self._checked_flags = flags
+        else:
             warnings.warn(
                 "Discrepancy between trainable weights and collected trainable weights, did you set `model.trainable` "
                 "without calling `model.compile` after ?",
@@ -134,8 +142,12 @@ class Compilation:
 
     # ------------------------------------------------------------ programs
 
-    def _executor(self, kind) -> Executor:
-        """The compiled step of one kind: 'train', 'test' or 'predict'."""
+    def _executor(self, kind) -> Executor | OwnStep:
+        """The step of one kind: 'train', 'test' or 'predict'."""
+        own = self._own_step(kind)
+        return self._compiled_executor(kind) if own is None else own
+
+    def _compiled_executor(self, kind) -> Executor:
         if kind != "predict":
             self._take_appended_metrics()
         if kind not in self._executors:
@@ -143,16 +155,17 @@ class Compilation:
         return self._executors[kind]
 
     def _take_appended_metrics(self):
-        """Users append to `metrics_tensors` and `metrics_names` of a compiled model: its steps are then made anew."""
+        """Users append to the metrics' tensors, names and updates of a compiled model: its steps are then made anew."""
         if len(self.metrics_names) != 1 + len(self.metrics_tensors):
             raise ValueError(
                 f"Model {self.name}: metrics_names must name the loss and each of metrics_tensors; got "
                 f"{self.metrics_names} for the loss and {len(self.metrics_tensors)} tensors."
             )
-        if self._logged != self.metrics_tensors:
+        logged = [*self.metrics_tensors, *self.metrics_updates]
+        if len(self._logged) != len(logged) or any(a is not b for a, b in zip(self._logged, logged, strict=True)):
             self._executors.pop("train", None)
             self._executors.pop("test", None)
-            self._logged = list(self.metrics_tensors)
+            self._logged = logged
 
     def _make_executor(self, kind):
         if kind == "predict":
@@ -163,13 +176,20 @@ class Compilation:
         weights = len(self._objectives)
         if kind == "test":
             return Executor(
-                inputs, logs, [], [*self.state_updates, *self.metrics_updates], weights=weights, on_trace=self._traced
+                inputs,
+                logs,
+                [],
+                [*self.state_updates, *[as_update(u) for u in self.metrics_updates]],
+                weights=weights,
+                on_trace=self._traced,
             )
         params = self._collected_trainable_weights
-        updates = [*self.updates, *self.metrics_updates]
+        updates = [*self.updates, *[as_update(u) for u in self.metrics_updates]]
         if params and self.optimizer.defines_updates:
-            own = self.optimizer.get_updates(loss=self.total_loss, params=params)
-            updates = [*updates, *[as_update(u) for u in own]]
+            if self._own_updates is None:  # made once: they hold the optimizer's state
+                own = self.optimizer.get_updates(loss=self.total_loss, params=params)
+                self._own_updates = [as_update(u) for u in own]
+            updates = [*updates, *self._own_updates]
         elif params:
             self._make_slots(params)
         return Executor(
@@ -204,13 +224,15 @@ class Compilation:
     @property
     def _chunked(self) -> bool:
         """Whether many steps may go out in one dispatch: not where convolutions would run slower in a loop."""
+        if self._own_step("train") is not None:
+            return False
         return not (jax.default_backend() == "cpu" and self._has_convolution)
 
     @property
     def _has_convolution(self) -> bool:
         return any(
             step.operation is run_module.operation and step.template[0][0].__class__.__name__ in CONVOLUTIONS
-            for step in self._executor("train").spec.program.steps
+            for step in self._compiled_executor("train").spec.program.steps
         )
 
     def _next_key(self, executor, steps=1):
@@ -225,3 +247,10 @@ class Compilation:
     def _reset_metrics(self):
         for metric in getattr(self, "stateful_metric_functions", ()):
             metric.reset_states()
+
+
+def _trainable_flags(layer):
+    """`trainable` of a layer and of all within it."""
+    yield layer.trainable
+    for inner in (*layer.__dict__.get("_layers", ()), *layer._tracked_layers):
+        yield from _trainable_flags(inner)

@@ -36,6 +36,8 @@ class Executor:
 
     def __init__(self, inputs, logs, outputs, updates=(), params=(), optimizer=None, weights=0, on_trace=None):
         self.params = list(params)
+        # an input of a fixed batch size: whatever the graph does with its rows, there are as many
+        self.fixed_size = any(tuple(t.shape[:1]) not in ((None,), ()) for t in inputs)
         known = {id(v): i for i, v in enumerate(self.params)}
         self.updated = []
         for u in updates:
@@ -104,7 +106,7 @@ class Executor:
     @property
     def rowwise(self) -> bool:
         """Whether a batch may be padded."""
-        return self.spec.program.rowwise
+        return self.spec.program.rowwise and not self.fixed_size
 
     @property
     def random(self) -> bool:

@@ -7,9 +7,11 @@ import json
 import numpy as np
 
 from kjax import backend as K
+from kjax.backend.phase import built_for
 from kjax.engine.base_layer import Layer, Node, to_list, unique, unlist
 from kjax.engine.input_layer import InputLayer
 from kjax.engine.network_config import KERAS_VERSION, graph_config, graph_from_config
+from kjax.engine.persistence import Persistence
 from kjax.engine.topology_map import map_graph
 from kjax.graph import KerasTensor
 from kjax.utils.layer_utils import print_summary
@@ -17,7 +19,7 @@ from kjax.utils.layer_utils import print_summary
 __all__ = ["Network"]
 
 
-class Network(Layer):
+class Network(Persistence, Layer):
     """A graph of layers; a layer itself, so that models nest.
 
     Args:
@@ -279,12 +281,17 @@ class Network(Layer):
 
     # ------------------------------------------------------------ calling
 
-    def call(self, inputs, mask=None):
-        """The outputs for new inputs: every layer is called again, its weights shared."""
+    def call(self, inputs, mask=None, training=None):
+        """The outputs for new inputs: every layer is called again, its weights shared.
+
+        Args:
+            training: a bool, for layers that differ in training and test: which of the two this call is; default both.
+        """
         if not self._is_graph_network:
             raise NotImplementedError(f"Model {self.name}: a subclass of Model defines `call(inputs)`.")
         masks = [None] * len(to_list(inputs)) if mask is None else to_list(mask)
-        outputs, _, _ = self.run_internal_graph(to_list(inputs), masks)
+        with built_for(training):
+            outputs, _, _ = self.run_internal_graph(to_list(inputs), masks)
         return unlist(outputs)
 
     def compute_mask(self, inputs, mask):
@@ -363,7 +370,9 @@ class Network(Layer):
             custom_objects: dict name -> class or function.
         """
         inputs, outputs, name = graph_from_config(config, custom_objects)
-        return cls(inputs=inputs, outputs=outputs, name=name)
+        model = cls(inputs=inputs, outputs=outputs, name=name)
+        model.trainable = config.get("trainable", True)
+        return model
 
     def _updated_config(self) -> dict:
         """Config with the class's name and the version, as `to_json` writes it."""

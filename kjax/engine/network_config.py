@@ -46,6 +46,7 @@ def graph_config(model) -> dict:
     return copy.deepcopy(
         {
             "name": model.name,
+            **({} if model.trainable else {"trainable": False}),  # genuine Keras 2 forgets it
             "layers": layers,
             "input_layers": coordinates(model._input_coordinates),
             "output_layers": coordinates(model._output_coordinates),

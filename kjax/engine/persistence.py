@@ -1,4 +1,4 @@
-"""Mixin of Model: saving and loading files."""
+"""Mixin of Network: saving and loading files."""
 
 from __future__ import annotations
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import collections
 import threading
+from typing import NamedTuple
 
 import jax
-import numpy as np
 
 from kjax.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
+from kjax.utils.pass_orders import PassOrders
 
 __all__ = ["Prefetch"]
 
@@ -42,6 +43,10 @@ class Prefetch:
         self.max_queue_size = max_queue_size
         self.shuffle = shuffle
         self._number = 0  # of the next batch to be prepared
+        self._taken = self._used = 0
+        self._begin: dict | None = None  # a position to go on from
+        self._orders: PassOrders | None = None
+        self._state = self._used_state = None  # of an iterator that tells it, after the batch taken (used) last
         self._ready: collections.deque = collections.deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -51,15 +56,60 @@ class Prefetch:
         return self
 
     def _start(self):
-        if self.workers == 0:
-            self._stream = _cycle(self.source, self.shuffle) if isinstance(self.source, Sequence) else self.source
-            return
-        if isinstance(self.source, Sequence):
-            self._enqueuer = OrderedEnqueuer(self.source, self.use_multiprocessing, shuffle=self.shuffle)
+        workers, source = self.workers, self.source
+        enqueuer: OrderedEnqueuer | GeneratorEnqueuer
+        if isinstance(source, Sequence):
+            enqueuer = OrderedEnqueuer(source, self.use_multiprocessing, shuffle=self.shuffle)
+            self._orders = enqueuer.orders
+            if self._begin is not None:
+                self._orders.move_to(self._begin)
         else:
-            self._enqueuer = GeneratorEnqueuer(self.source, self.use_multiprocessing)
-        self._enqueuer.start(workers=self.workers, max_queue_size=self.max_queue_size)
+            if self._begin is not None:
+                source.set_state(self._begin["state"])
+            if self._tells:
+                source, workers = _Telling(source), min(1, workers)  # one thread: the state is that of its last batch
+            enqueuer = GeneratorEnqueuer(source, self.use_multiprocessing)
+        if workers == 0:
+            self._stream = source if self._orders is None else _cycle(self._orders)
+            return
+        self._enqueuer = enqueuer
+        self._enqueuer.start(workers=workers, max_queue_size=self.max_queue_size)
         self._stream = self._enqueuer.get()
+
+    @property
+    def _tells(self) -> bool:
+        """Whether the source is an iterator that tells where it is; in other processes it could not."""
+        return hasattr(self.source, "get_state") and hasattr(self.source, "set_state") and not self.use_multiprocessing
+
+    def mark_used(self) -> None:
+        """Says that a step was made with the batch taken last; until then `position` is in front of it."""
+        self._used, self._used_state = self._taken, self._state
+
+    def position(self) -> dict | None:
+        """Where the source is after the batches used so far, for `move_to`; None where it cannot be told."""
+        if self._orders is not None:
+            return self._orders.position(self._used)
+        return None if self._used_state is None else {"state": self._used_state}
+
+    def move_to(self, position) -> None:
+        """Goes on where another run's source was; before the first batch is taken.
+
+        Raises:
+            ValueError: when the source has other batches.
+        """
+        if self._stream is not None:
+            raise ValueError(f"{self.what}: the source has begun already, it cannot go on from a checkpoint.")
+        if "order" in position and isinstance(self.source, Sequence):
+            if len(position["order"]) != len(self.source):
+                raise ValueError(
+                    f"{self.what}: the Sequence has {len(self.source)} batches, that of the checkpoint had "
+                    f"{len(position['order'])}."
+                )
+        elif "state" not in position or not self._tells:
+            raise ValueError(
+                f"{self.what}: the checkpoint belongs to another kind of source than {type(self.source).__name__}."
+            )
+        self._begin = position
 
     def __exit__(self, *exc):
         with self._changed:
@@ -85,6 +135,12 @@ class Prefetch:
         if self._peeked is not None:
             result, self._peeked = self._peeked, None
             return result
+        result, self._state = self._take()
+        self._taken += 1
+        return result
+
+    def _take(self):
+        """(the next batch, the state of its iterator after it)."""
         if self._stream is None:
             self._start()
         if self._thread is None:
@@ -119,12 +175,13 @@ class Prefetch:
             if self._enqueuer is None:
                 error.add_note(f"{self.what}: raised by the generator at batch {number}")
             raise
+        given, state = given if isinstance(given, _Told) else (given, None)
         try:
             arrays, rest = self.prepare(given, number)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{self.what}: batch {number} of the generator does not fit. {error}") from error
         self._number += 1
-        return place(arrays), rest
+        return (place(arrays), rest), state
 
     def _run(self, device):
         with jax.default_device(device):
@@ -146,9 +203,28 @@ class Prefetch:
                     return
 
 
-def _cycle(sequence, shuffle):
+def _cycle(orders):
     while True:
-        order = np.random.permutation(len(sequence)) if shuffle else range(len(sequence))
-        for i in order:
-            yield sequence[int(i)]
-        sequence.on_epoch_end()
+        for i in orders.draw():
+            yield orders.sequence[i]
+        orders.sequence.on_epoch_end()
+
+
+class _Told(NamedTuple):
+    """A batch and the state of its iterator after it."""
+
+    batch: object
+    state: object
+
+
+class _Telling:
+    """An iterator that gives its state beside every batch."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return _Told(next(self.source), self.source.get_state())

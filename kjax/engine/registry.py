@@ -1,12 +1,13 @@
-"""The classes a model config may name, filled in by the rooms that define them."""
+"""The classes that a model config may name or that layers make, filled in by the rooms that define them."""
 
 from __future__ import annotations
 
 from kjax.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
-__all__ = ["deserialize_layer", "layer_classes", "register_layers", "serialize_layer"]
+__all__ = ["deserialize_layer", "layer_classes", "metric_classes", "register_layers", "serialize_layer"]
 
 layer_classes: dict[str, type] = {}
+metric_classes: dict[str, type] = {}
 
 
 def register_layers(classes) -> None:

@@ -18,16 +18,18 @@ class Rows:
         dtype: what rows are cast to when read; default the source's.
         start, stop: the samples that belong to it.
         column: whether samples get one more axis, of length one, at the end.
+        checks: functions called with every array that is read, which raise when it is not what is needed.
 
     Attributes:
         shape, dtype: of the samples as they are given out.
     """
 
-    def __init__(self, source, dtype=None, start=0, stop=None, column=False):
+    def __init__(self, source, dtype=None, start=0, stop=None, column=False, checks=()):
         self.source = source
         self.start = start
         self.stop = int(source.shape[0]) if stop is None and len(source.shape) else stop
         self.column = column
+        self.checks = tuple(checks)
         if dtype is None:
             dtype = source.dtype if hasattr(source, "dtype") else np.asarray(source[0:1]).dtype
         self.dtype = np.dtype(dtype)
@@ -46,19 +48,25 @@ class Rows:
 
     def astype(self, dtype):
         """The same rows, cast when they are read."""
-        return Rows(self.source, dtype, self.start, self.stop, self.column)
+        return Rows(self.source, dtype, self.start, self.stop, self.column, self.checks)
 
     def as_column(self):
         """The same rows with an axis of length one at the end."""
-        return Rows(self.source, self.dtype, self.start, self.stop, True)
+        return Rows(self.source, self.dtype, self.start, self.stop, True, self.checks)
+
+    def checked(self, check):
+        """The same rows, checked when they are read."""
+        return Rows(self.source, self.dtype, self.start, self.stop, self.column, (*self.checks, check))
 
     def part(self, start, stop):
         """Samples start to stop, unread."""
-        return Rows(self.source, self.dtype, self.start + start, self.start + stop, self.column)
+        return Rows(self.source, self.dtype, self.start + start, self.start + stop, self.column, self.checks)
 
     def _read(self, first, last):
         """Samples first to last as an array, not yet cast."""
         rows = np.asarray(self.source[self.start + first : self.start + last])
+        for check in self.checks:
+            check(rows)
         if len(rows) != last - first:
             raise ValueError(
                 f"the {type(self.source).__name__} of shape {tuple(self.source.shape)} gave {len(rows)} rows for the "
@@ -74,8 +82,10 @@ class Rows:
         """
         index = np.asarray(index)
         if isinstance(self.source, np.memmap):
-            rows = self.source[self.start + index].astype(self.dtype, copy=False)
-            return np.asarray(rows[..., None] if self.column else rows)
+            rows = np.asarray(self.source[self.start + index])
+            for check in self.checks:
+                check(rows)
+            return (rows[..., None] if self.column else rows).astype(self.dtype, copy=False)
         result = np.empty((len(index), *self.shape[1:]), self.dtype)
         order = np.argsort(index, kind="stable")
         rows = index[order]

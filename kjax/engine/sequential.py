@@ -144,10 +144,10 @@ class Sequential(Model):
         for layer in layers:
             self._push(layer, x if len(self._layers) == 1 else self.outputs[0])
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None, training=None):
         if not self._is_graph_network:
             self.build(tuple(inputs.shape))
-        return super().call(inputs, mask)
+        return super().call(inputs, mask, training)
 
     def predict_proba(self, x, batch_size=32, verbose=0):
         """As `predict`, with a warning when the numbers are no probabilities."""
@@ -174,6 +174,8 @@ class Sequential(Model):
     def get_config(self) -> dict:
         layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers]
         config = {"name": self.name, "layers": copy.deepcopy(layers)}
+        if not self.trainable:
+            config["trainable"] = False
         if self._build_input_shape:
             config["build_input_shape"] = self._build_input_shape
         return config
@@ -189,4 +191,5 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if not model.inputs and shape:
             model.build(tuple(shape))
+        model.trainable = config.get("trainable", True)
         return model

@@ -155,7 +155,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
                 batch_size,
                 epochs,
                 watched,
-                shuffle and not whole,
+                False if whole else shuffle,
                 initial_epoch,
                 validate if held is not None else None,
                 steps_per_epoch,
@@ -169,7 +169,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         chain = [callback_room.BaseLogger(stateful_metrics=self.stateful_metric_names)]
         if verbose:
             chain.append(callback_room.ProgbarLogger(count_mode, stateful_metrics=self.stateful_metric_names))
-        watched = callback_room.CallbackList([*chain, *(callbacks or []), self.history])
+        watched = callback_room.CallbackList([*chain, *_list_of_callbacks(callbacks), self.history])
         watched.set_model(self._callback_model())
         watched.set_params(params)
         for callback in watched:
@@ -314,8 +314,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         """Who looks on at an evaluation or prediction."""
         watched = None
         if callbacks:
-            given = callbacks.callbacks if isinstance(callbacks, callback_room.CallbackList) else callbacks
-            watched = callback_room.CallbackList(given)
+            watched = callback_room.CallbackList(_list_of_callbacks(callbacks))
             watched.set_model(self._callback_model())
             metrics = {"metrics": list(self.metrics_names)} if kind == "test" and self._compiled else {}
             watched.set_params({**params, "verbose": verbose, **metrics})
@@ -427,6 +426,12 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         making = (max_queue_size, workers, use_multiprocessing)
         with rescued(self, "predict_generator", "predict"):
             return unlist(generator_loop.predict_generator(self, generator, steps, *making, verbose, callbacks))
+
+
+def _list_of_callbacks(callbacks) -> list:
+    if callbacks is not None and not isinstance(callbacks, (list, tuple, callback_room.CallbackList)):
+        raise TypeError(f"callbacks must be a list of Callback; got {type(callbacks).__name__}.")
+    return list(callbacks or ())
 
 
 def _is_whole(batch_size, steps, argument) -> bool:

@@ -20,13 +20,13 @@ def elementwise(tensors, args, kwargs):
     ranks = {len(t.shape) for t in tensors}
     if len(ranks) != 1 or any(getattr(t, "static", None) is not None for t in tensors):
         return False
-    rank, batch = max(ranks), {id(t) for t in tensors}
+    rank, batch, rows = max(ranks), {id(t) for t in tensors}, any(tuple(t.shape[:1]) == (None,) for t in tensors)
     others = [
         a
         for a in (*args, *kwargs.values())
         if isinstance(a, (np.ndarray, jax.Array, KerasTensor, Variable)) and id(a) not in batch
     ]
-    return all(len(a.shape) < rank or (len(a.shape) == rank and tuple(a.shape[:1]) in ((), (1,))) for a in others)
+    return all(len(a.shape) < rank or (len(a.shape) == rank and (not rows or a.shape[0] == 1)) for a in others)
 
 
 def absolute_value(x):

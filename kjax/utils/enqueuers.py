@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import types
@@ -10,6 +9,7 @@ import warnings
 import weakref
 
 from kjax.utils.job_line import Job, JobLine
+from kjax.utils.pass_orders import PassOrders
 from kjax.utils.sequence import Sequence
 from kjax.utils.worker_process import WorkerProcess, pack
 
@@ -175,6 +175,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
     def __init__(self, sequence, use_multiprocessing=False, shuffle=False):
         super().__init__(sequence, use_multiprocessing)
         self.shuffle = shuffle
+        self.orders = PassOrders(sequence, shuffle)
         self.end_of_epoch_signal = threading.Event()
 
     def join_end_of_epoch(self):
@@ -186,7 +187,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
         return [_IndexMaker(self.sequence) for _ in range(self.workers)]
 
     def _planner(self, line):
-        return _EpochPlanner(self.sequence, self.shuffle, self._makers, line, self.end_of_epoch_signal)
+        return _EpochPlanner(self.orders, self._makers, line, self.end_of_epoch_signal)
 
 
 class GeneratorEnqueuer(SequenceEnqueuer):
@@ -292,10 +293,10 @@ class _EndlessPlanner:
 class _EpochPlanner:
     """Orders the batches of one epoch after the other."""
 
-    def __init__(self, sequence, shuffle, makers, line, ended):
+    def __init__(self, orders, makers, line, ended):
         self.ended = ended
-        self.sequence = sequence
-        self.shuffle = shuffle
+        self.orders = orders
+        self.sequence = orders.sequence
         self.makers = makers
         self.line = line
         self.label = "__len__ before the first epoch"
@@ -303,13 +304,11 @@ class _EpochPlanner:
     def run(self):
         number = 0
         while not self.line.stopped.is_set():
-            order = list(range(len(self.sequence)))
-            if not order:
+            length = len(self.sequence)
+            if not length:
                 raise ValueError("it has no batches: its length is 0")
-            if self.shuffle:
-                random.shuffle(order)
-            for index in order:
-                if not self.line.add(Job(f"batch {number} (index {index} of {len(order)})", index)):
+            for index in self.orders.draw():
+                if not self.line.add(Job(f"batch {number} (index {index} of {length})", index)):
                     return
                 number += 1
             if not self.line.wait_until_empty():

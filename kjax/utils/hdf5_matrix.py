@@ -37,6 +37,10 @@ class HDF5Matrix:
 
     Indexing takes ints, slices, lists and arrays of ints in any order, booleans; negative ones count from `end`.
     Differs: the file is opened read-only and closed when no matrix uses it; a matrix can be sent to other processes.
+
+    Model files are read through `kjax.saving.gate`, which refuses what models do not have. This is for data of your
+    own, larger than memory, where all of HDF5 is welcome: any type, any filter that is installed, virtual data sets and
+    links to other files. So do not open a stranger's file with it: it may show you files of yours as its data.
     """
 
     refs = _OPEN_FILES

@@ -1,7 +1,9 @@
-"""CTC against its definition: sums over all alignments, and a prefix search over Python tuples."""
+"""CTC against its definition (sums over all alignments, a search over Python tuples) and TensorFlow's beam search."""
 
 import itertools
+import json
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,13 +75,28 @@ def test_greedy():
     np.testing.assert_allclose(scores, [[-5 * np.log(0.98)], [-3 * np.log(0.98)]], rtol=1e-4)
 
 
-@pytest.mark.parametrize('time, classes, width, paths', [(6, 4, 5, 3), (12, 6, 20, 4), (10, 3, 100, 2), (15, 5, 2, 2)])
-def test_beam_search(time, classes, width, paths):
-    p, lengths = probabilities(3, time, classes, seed=time), np.array([time, time // 2, time - 1])
-    found, scores = K.ctc_decode(p, lengths, greedy=False, beam_width=width, top_paths=paths)
-    assert len(found) == paths
-    for row in range(3):
-        want = prefix_search(p[row, : lengths[row]], width)[:paths]
+TENSORFLOW = json.loads((Path(__file__).parents[1] / 'data' / 'ctc_beam_search.json').read_text())
+
+
+@pytest.mark.parametrize('case', TENSORFLOW, ids=lambda c: f'{c["time"]} steps, {c["width"]} beams')
+def test_beam_search_is_tensorflow_s(case):
+    time, paths = case['time'], case['paths']
+    p, lengths = probabilities(3, time, case['classes'], seed=time), np.array([time, time // 2, time - 1])
+    for merge, kind in ((False, 'labels'), (True, 'merged')):
+        found, scores = K.ctc_decode(
+            p, lengths, greedy=False, beam_width=case['width'], top_paths=paths, merge_repeated=merge
+        )
+        assert len(found) == paths
+        for labels, want in zip(found, case[kind], strict=True):
+            np.testing.assert_array_equal(labels, want)
+        np.testing.assert_allclose(scores, case['scores'], atol=1e-4)
+
+
+def test_beam_search_is_the_prefix_search_where_the_beam_is_wide():
+    p = probabilities(2, 5, 3, seed=1)
+    found, scores = K.ctc_decode(p, np.array([5, 4]), greedy=False, beam_width=64, top_paths=6)
+    for row, length in enumerate((5, 4)):
+        want = prefix_search(p[row, :length], 64)[:6]
         np.testing.assert_allclose(scores[row], [score for _, score in want], rtol=1e-4)
         for labels, (prefix, _) in zip(found, want, strict=True):
             np.testing.assert_array_equal(labels[row], padded([prefix], labels.shape[1])[0])

@@ -50,6 +50,7 @@ MIXING = {
     'pairs of rows': lambda x: K.reshape(x, (-1, 6)),
     'pairs of rows, open': lambda x: K.reshape(x, (K.shape(x)[0] // 2, -1)),
     'first row': lambda x: x - x[0],
+    'rows of a variable': lambda x: K.variable(np.ones((4, 3))) - x,
     'gram matrix': lambda x: K.dot(x, K.transpose(x)),
     'cumsum over the batch': lambda x: K.cumsum(x),
     'softmax over the batch': lambda x: K.softmax(x, axis=0),

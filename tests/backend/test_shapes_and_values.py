@@ -6,6 +6,8 @@ from scipy import sparse
 
 from kjax import backend as K
 from kjax.graph import KerasTensor, Variable
+from kjax.layers import Dense, Input, Lambda
+from kjax.models import Model
 
 X = np.arange(6, dtype='float32').reshape(2, 3)
 
@@ -297,3 +299,44 @@ def test_conv_transpose_with_a_symbolic_batch():
     y = K.conv2d_transpose(x, K.variable(np.ones((2, 2, 4, 2))), (K.shape(x)[0], 6, 6, 4), (2, 2), 'same')
     assert K.int_shape(y) == (None, 6, 6, 4)
     assert K.function([x], [y])([np.ones((5, 3, 3, 2))])[0].shape == (5, 6, 6, 4)
+
+
+# -------------------------------------------------- reshape to sizes that only the run can check
+
+
+@pytest.mark.parametrize(
+    'shape, target, known, feed',
+    [
+        ((None, 4), (6, 2), (6, 2), (3, 4)),
+        ((None, 3), (2, -1), (2, None), (4, 3)),
+        ((None, None), (-1, 17), (None, 17), (2, 34)),
+        ((None, 5), (25,), (25,), (5, 5)),
+    ],
+)
+def test_reshape_to_fixed_sizes_has_them_as_its_shape(shape, target, known, feed):
+    x = K.placeholder(shape)
+    y = K.reshape(x, target)
+    assert K.int_shape(y) == known
+    value = np.random.rand(*feed).astype('float32')
+    np.testing.assert_array_equal(K.function([x], [y * 2])([value])[0], value.reshape(target) * 2)
+    wrong = np.zeros([d + 1 for d in feed])
+    with pytest.raises(ValueError, match=r'reshape: a tensor of shape .* cannot have the shape'):
+        K.function([x], [y])([wrong[: feed[0] + 1, : feed[1]] if shape[1] else wrong])
+
+
+def test_reshape_of_known_sizes_is_checked_at_once():
+    with pytest.raises(ValueError, match=r'reshape: a tensor of shape \(3, 4\) cannot have the shape \(5, 2\)'):
+        K.reshape(K.placeholder((3, 4)), (5, 2))
+    with pytest.raises(ValueError, match=r'cannot have the shape \(5, 2\)'):
+        K.reshape(np.zeros((3, 4)), (5, 2))
+
+
+def test_a_model_with_a_batch_size_in_a_reshape_trains():
+    x = Input((6,))
+    y = Dense(2)(Lambda(lambda t: K.reshape(t, (8, 3)))(x))
+    model = Model(x, Lambda(lambda t: K.reshape(t, (4, 4)))(y))
+    assert model.output_shape == (4, 4)
+    model.compile('sgd', 'mse')
+    history = model.fit(np.ones((8, 6)), np.zeros((8, 4)), batch_size=4, epochs=2, verbose=0).history['loss']
+    assert history[1] < history[0]
+    assert model.predict(np.ones((8, 6)), batch_size=4).shape == (8, 4)

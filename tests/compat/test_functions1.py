@@ -38,8 +38,8 @@ def test_convolutions_under_their_old_names():
         K.permute_dimensions(x, (0, 3, 1, 2)), K.permute_dimensions(k, (3, 2, 0, 1)), rate=2, dim_ordering="th"
     )
     np.testing.assert_allclose(value(th).transpose(0, 2, 3, 1), want, rtol=1e-5, atol=1e-5)
-    back = K.constant(RANDOM.normal(size=(3, 3, 4, 2)))
-    want = value(K.conv2d_transpose(x, back, (1, 9, 9, 4)))
+    back = K.constant(RANDOM.normal(size=(3, 3, 2, 4)))
+    want = value(K.conv2d_transpose(x, K.permute_dimensions(back, (0, 1, 3, 2)), (1, 9, 9, 4)))
     np.testing.assert_allclose(value(backend1.deconv2d(x, back, (1, 9, 9, 4))), want, rtol=1e-5, atol=1e-5)
 
 

@@ -18,7 +18,9 @@ def quiet():
     """Without Keras's advice to update; anything else still shows."""
     with warnings.catch_warnings():
         warnings.filterwarnings(
-            "ignore", "Update your|.*Keras 2 counts batches|.*are Keras 1 arguments|Embedding: dropout", UserWarning
+            "ignore",
+            "Update your|.*counts samples, as in Keras 1|.*are Keras 1 arguments|Embedding: dropout",
+            UserWarning,
         )
         yield
 
@@ -295,6 +297,45 @@ def test_two_branches_trained_from_generators(as_keras, quiet):
     assert history.history["val_loss"][-1] < history.history["val_loss"][0]
     assert np.isfinite(model.evaluate_generator(batches(), val_samples=2))
     assert len(model.trainable_weights) == 6 and model.layers[0].name.startswith("merge_")
+
+
+def test_generators_count_samples_as_in_keras_1(quiet):
+    from kjax.layers import Dense
+    from kjax.models import Sequential
+
+    model = Sequential([Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    given = []
+
+    def batches(rows):
+        while True:
+            given.append(rows)
+            yield np.full((rows, 3), float(len(given))), np.zeros((rows, 1))
+
+    with pytest.warns(UserWarning, match="samples_per_epoch counts samples, as in Keras 1"):
+        history = model.fit_generator(
+            batches(4),
+            samples_per_epoch=12,
+            nb_epoch=2,
+            verbose=0,
+            validation_data=batches(5),
+            nb_val_samples=9,
+            nb_worker=1,
+        )
+    assert len(history.history["loss"]) == 2 and history.params["steps"] == 3
+    assert model.predict_generator(batches(4), val_samples=10).shape == (12, 1)
+    first = model.predict_generator(([np.full((2, 3), i)] for i in range(9)), val_samples=2)
+    np.testing.assert_allclose(first, model.predict(np.zeros((2, 3))))  # the batch that was looked at comes first
+    assert np.isfinite(model.evaluate_generator(batches(4), val_samples=8))
+
+
+def test_star_imports_have_the_layers_of_keras_1():
+    names = {}
+    exec("from kjax.layers import *", names)
+    wanted = (
+        "SReLU MaxoutDense Highway Merge merge TimeDistributedDense Convolution2D AtrousConvolution1D Deconvolution2D"
+    )
+    assert [n for n in wanted.split() if n not in names] == []
 
 
 def test_custom_layer(as_keras, quiet):

@@ -562,3 +562,30 @@ def test_custom_pieces_in_one_model_through_a_file(tmp_path):
     assert loaded.loss is smape and loaded.metrics_names == ["loss", "rmse"]
     assert loaded.layers[0].kernel_regularizer.get_config()["factor"] == pytest.approx(0.2)
     assert np.isfinite(loaded.train_on_batch(x, np.ones((6, 4)))).all()
+
+
+class RunningSum(Layer):
+    """A stateful layer whose state has a row for each sample of the fixed batch."""
+
+    stateful = True
+
+    def build(self, input_shape):
+        self.total = self.add_weight(shape=input_shape, name="total", initializer="zeros", trainable=False)
+        self.built = True
+
+    def call(self, x):
+        total = self.total + x
+        self.add_update([(self.total, total)], x)
+        return total
+
+    def reset_states(self):
+        K.set_value(self.total, np.zeros(K.int_shape(self.total)))
+
+
+def test_a_state_with_the_rows_of_a_fixed_batch_is_not_padded():
+    model = Sequential([RunningSum(batch_input_shape=(2, 3))])
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(model.predict(x), x)
+    np.testing.assert_array_equal(model.predict(x), 2 * x)
+    model.reset_states()
+    np.testing.assert_array_equal(model.predict(np.concatenate([x, x]), batch_size=2), np.concatenate([x, 2 * x]))

@@ -78,7 +78,6 @@ def test_an_optimizer_of_one_s_own_equals_the_built_in_one():
         np.testing.assert_allclose(a, b, atol=1e-7)
 
 
-@pytest.mark.xfail(strict=True, reason="files restore the state of built-in optimizers only")
 def test_a_model_with_an_optimizer_of_one_s_own_is_loaded_compiled(tmp_path):
     x, y = regression()
     model = Sequential([Dense(1, input_shape=(3,))])
