@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -26,8 +27,9 @@ def _takes(cls) -> frozenset[str]:
 
 def knows_phase(module) -> bool:
     """Whether a module computes something else in training than in the test phase."""
+    kind: Any = type(module)
     rates = [getattr(module, n) for n in ("rate", "dropout", "recurrent_dropout") if hasattr(module, n)]
-    return "training" in _takes(type(module)) and (not rates or any(rates))
+    return "training" in _takes(kind) and (not rates or any(rates))
 
 
 def _draws(template) -> bool:

@@ -173,7 +173,7 @@ class Sequential(Model):
 
     def get_config(self) -> dict:
         layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers]
-        config = {"name": self.name, "layers": copy.deepcopy(layers)}
+        config: dict = {"name": self.name, "layers": copy.deepcopy(layers)}
         if not self.trainable:
             config["trainable"] = False
         if self._build_input_shape:
