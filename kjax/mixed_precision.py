@@ -9,33 +9,55 @@ other.
 
 A layer's own `dtype` goes before the policy: `Dense(1, activation='sigmoid', dtype='float32')` for a last layer whose
 output should be exact. (In a layer with an `input_shape`, 'float32' names the placeholder's type only, as in Keras.)
-With 'mixed_float16' the loss is multiplied by 1024 before gradients are taken and they are divided by it; a step whose
-gradients overflow changes no weight. Keras 2.2.4 has no such module.
+In float16 small gradients vanish: the loss is multiplied by a factor before they are taken, and they are divided by it.
+The factor begins at 32768, doubles after 2000 finite steps, and halves when gradients overflow; such a step trains
+nothing. `set_policy('mixed_float16', loss_scale=1024)` keeps it fixed. It is a part of the optimizer's state and is
+saved with it. (An optimizer with a `get_updates` of its own takes gradients by itself: they are not scaled.)
+
+Keras 2.2.4 has no such module.
 """
 
 from __future__ import annotations
 
-from kjax.backend.config import floatx
+import math
+import numbers
 
-__all__ = ["POLICIES", "compute_dtype", "global_policy", "set_policy"]
+from kjax.backend.config import floatx
+from kjax.loss_scale import LossScale
+
+__all__ = ["POLICIES", "compute_dtype", "global_policy", "loss_scale", "set_policy"]
 
 POLICIES = {"float32": None, "mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 _HALVES = ("bfloat16", "float16")
 _current = ["float32"]
+_scale = [LossScale()]
 
 
-def set_policy(policy) -> None:
+def set_policy(policy, loss_scale="dynamic") -> None:
     """Sets the policy of layers made from now on.
 
     Args:
         policy: 'float32' (everything in `floatx`, the default), 'mixed_bfloat16' or 'mixed_float16'.
+        loss_scale: 'dynamic', or a number >= 1 for a fixed one; of models with layers in float16, when they are
+            compiled.
 
     Raises:
-        ValueError: for another name.
+        ValueError: for another name or number.
     """
     if policy not in POLICIES:
         raise ValueError(f"set_policy: policy must be one of {', '.join(POLICIES)}; got {policy!r}.")
-    _current[0] = policy
+    if loss_scale == "dynamic":
+        scale = LossScale()
+    elif isinstance(loss_scale, numbers.Real) and math.isfinite(loss_scale) and loss_scale >= 1:
+        scale = LossScale(float(loss_scale), None)
+    else:
+        raise ValueError(f"set_policy: loss_scale must be 'dynamic' or a number >= 1; got {loss_scale!r}.")
+    _current[0], _scale[0] = policy, scale
+
+
+def loss_scale() -> LossScale:
+    """How models compiled from now on scale the loss."""
+    return _scale[0]
 
 
 def global_policy() -> str:

@@ -325,6 +325,88 @@ def test_weights_are_those_of_the_moment_in_every_hook():
     np.testing.assert_array_equal(seen[-1], model.get_weights()[0])
 
 
+class Hooks(callbacks.Callback):
+    """Notes every hook of evaluations and predictions, with the names in its logs."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_test_begin(self, logs=None):
+        self.seen.append("test begins")
+
+    def on_test_end(self, logs=None):
+        self.seen.append("test ends")
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self.seen.append((batch, dict(logs)))
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.seen.append((batch, sorted(logs), logs["size"]))
+
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end
+    on_predict_batch_begin, on_predict_batch_end = on_test_batch_begin, on_test_batch_end
+
+
+def batches():
+    while True:
+        yield X[:12], Y[:12]
+        yield X[12:], Y[12:]
+
+
+@pytest.mark.parametrize("way", ["evaluate", "predict", "evaluate_generator", "predict_generator", "fit", "fit_gen"])
+def test_hooks_of_evaluations_and_predictions(way):
+    """As Keras 2.3.1 calls them, with the same names in the logs; validation is an evaluation too."""
+    model, watch = make_model(), Hooks()
+    {
+        "evaluate": lambda: model.evaluate(X, Y, 12, verbose=0, callbacks=[watch]),
+        "predict": lambda: model.predict(X, 12, callbacks=[watch]),
+        "evaluate_generator": lambda: model.evaluate_generator(batches(), 2, callbacks=[watch]),
+        "predict_generator": lambda: model.predict_generator(batches(), 2, callbacks=[watch]),
+        "fit": lambda: model.fit(X, Y, 12, verbose=0, callbacks=[watch], validation_data=(X, Y)),
+        "fit_gen": lambda: model.fit_generator(
+            batches(), 1, 1, 0, callbacks=[watch], validation_data=batches(), validation_steps=2
+        ),
+    }[way]()
+    names = ["outputs"] if "predict" in way else ["loss", "mean_absolute_error"]
+    names = sorted(["batch", "size", *names])
+    first, second = {"batch": 0, "size": 12}, {"batch": 1, "size": 8}
+    assert watch.seen == ["test begins", (0, first), (0, names, 12), (1, second), (1, names, 8), "test ends"]
+    assert watch.model is model and watch.params["verbose"] == 0
+
+
+def test_outputs_in_the_hook_are_those_of_the_batch():
+    model, outputs = make_model(), []
+    keep = callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: outputs.append(logs["outputs"][0]))
+    predicted = model.predict(X, 12, callbacks=[keep])
+    np.testing.assert_array_equal(np.concatenate(outputs), predicted)
+
+
+def test_the_later_names_of_batch_hooks_call_the_earlier():
+    calls = []
+
+    class Earlier(callbacks.Callback):
+        def on_batch_end(self, batch, logs=None):
+            calls.append(("earlier", batch))
+
+    class Both(Earlier):
+        def on_train_batch_end(self, batch, logs=None):
+            calls.append(("later", batch))
+
+    make_model().fit(X, Y, batch_size=20, verbose=0, callbacks=[Earlier(), Both()])
+    assert calls == [("earlier", 0), ("later", 0)]
+
+
+def test_a_callback_instead_of_a_list():
+    model = make_model()
+    for call in (
+        lambda: model.fit(X, Y, verbose=0, callbacks=callbacks.History()),
+        lambda: model.predict(X, callbacks=callbacks.History()),
+    ):
+        with pytest.raises(TypeError, match="callbacks must be a list of Callback; got History"):
+            call()
+
+
 def test_scheduler_changes_the_rate_while_training():
     model = make_model()
     scheduler = callbacks.LearningRateScheduler(lambda epoch: [0.1, 0.0, 0.0][epoch])

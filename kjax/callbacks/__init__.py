@@ -1,5 +1,7 @@
 """Callbacks: what is called back during training."""
 
+import importlib
+
 from kjax.callbacks.base import Callback, CallbackList
 from kjax.callbacks.learning_rate import LearningRateScheduler
 from kjax.callbacks.monitor import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau, TerminateOnNaN
@@ -7,6 +9,8 @@ from kjax.callbacks.outlets import CSVLogger, LambdaCallback, RemoteMonitor
 from kjax.callbacks.reporting import BaseLogger, History, ProgbarLogger
 from kjax.callbacks.tensorboard import TensorBoard
 from kjax.utils.generic_utils import Progbar
+
+_ON_DEMAND = {"OrbaxCheckpoint": "orbax_checkpoint"}  # name -> module; Orbax takes a second to import
 
 __all__ = [
     "BaseLogger",
@@ -24,4 +28,17 @@ __all__ = [
     "RemoteMonitor",
     "TensorBoard",
     "TerminateOnNaN",
+    *_ON_DEMAND,
 ]
+
+
+def __getattr__(name):
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module 'kjax.callbacks' has no attribute {name!r}")
+    found = getattr(importlib.import_module("kjax.callbacks." + _ON_DEMAND[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__():
+    return sorted(set(globals()) | set(_ON_DEMAND))

@@ -6,7 +6,11 @@ from kjax.engine.logs import Logs
 
 __all__ = ["Callback", "CallbackList"]
 
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_BATCH_HOOKS = {
+    "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
 
 
 class Callback:
@@ -45,10 +49,12 @@ class Callback:
         """Called after each training batch."""
 
     def on_train_batch_begin(self, batch, logs=None):
-        """As `on_batch_begin`, under its later name."""
+        """As `on_batch_begin`, which it calls, under its later name."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        """As `on_batch_end`, under its later name."""
+        """As `on_batch_end`, which it calls, under its later name."""
+        self.on_batch_end(batch, logs)
 
     def on_test_batch_begin(self, batch, logs=None):
         """Called before each batch of an evaluation."""
@@ -90,11 +96,14 @@ class Callback:
 
 
 def needs_batches(callback) -> bool:
-    """Whether a callback must be called at every batch."""
+    """Whether a callback must be called at every training batch."""
     declared = getattr(callback, "uses_batches", None)
-    if declared is not None:
-        return bool(declared)
-    for hook in _BATCH_HOOKS:
+    return _overrides(callback, "train") if declared is None else bool(declared)
+
+
+def _overrides(callback, kind) -> bool:
+    """Whether a callback has a hook of its own for batches of this kind."""
+    for hook in _BATCH_HOOKS[kind]:
         mine = getattr(callback, hook, None)
         if mine is not None and getattr(mine, "__func__", mine) is not getattr(Callback, hook):
             return True
@@ -132,6 +141,10 @@ class CallbackList:
     def uses_batches(self) -> bool:
         return bool(self.batch_wise)
 
+    def with_batch_hooks(self, kind) -> list:
+        """The callbacks that have a hook for batches of a kind: 'test' or 'predict'."""
+        return [c for c in self.callbacks if _overrides(c, kind)]
+
     def set_params(self, params):
         for c in self.callbacks:
             c.set_params(params)
@@ -140,49 +153,64 @@ class CallbackList:
         for c in self.callbacks:
             c.set_model(model)
 
-    def _tell(self, hook, *args):
+    def tell(self, hook, *args):
+        """Calls one hook of all callbacks."""
         for c in self.callbacks:
             call = getattr(c, hook, None)  # objects that only look like callbacks lack the newer hooks
             if call is not None:
                 call(*args)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._tell("on_epoch_begin", epoch, Logs() if logs is None else logs)
+        self.tell("on_epoch_begin", epoch, Logs() if logs is None else logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._tell("on_epoch_end", epoch, Logs() if logs is None else logs)
+        self.tell("on_epoch_end", epoch, Logs() if logs is None else logs)
 
     def on_batch_begin(self, batch, logs=None):
         logs = Logs() if logs is None else logs
         for c in self.batch_wise:
-            c.on_batch_begin(batch, logs)
-            if hasattr(c, "on_train_batch_begin"):
-                c.on_train_batch_begin(batch, logs)
+            getattr(c, "on_train_batch_begin", c.on_batch_begin)(batch, logs)
 
     def on_batch_end(self, batch, logs=None):
         logs = Logs() if logs is None else logs
         for c in self.batch_wise:
-            c.on_batch_end(batch, logs)
-            if hasattr(c, "on_train_batch_end"):
-                c.on_train_batch_end(batch, logs)
+            getattr(c, "on_train_batch_end", c.on_batch_end)(batch, logs)
 
     def on_train_begin(self, logs=None):
-        self._tell("on_train_begin", Logs() if logs is None else logs)
+        self.tell("on_train_begin", Logs() if logs is None else logs)
 
     def on_train_end(self, logs=None):
-        self._tell("on_train_end", Logs() if logs is None else logs)
+        self.tell("on_train_end", Logs() if logs is None else logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs=None):
-        self._tell("on_test_begin", Logs() if logs is None else logs)
+        self.tell("on_test_begin", logs)
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self.tell("on_test_batch_begin", batch, Logs() if logs is None else logs)
 
     def on_test_end(self, logs=None):
-        self._tell("on_test_end", Logs() if logs is None else logs)
+        self.tell("on_test_end", logs)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.tell("on_test_batch_end", batch, Logs() if logs is None else logs)
 
     def on_predict_begin(self, logs=None):
-        self._tell("on_predict_begin", Logs() if logs is None else logs)
+        self.tell("on_predict_begin", logs)
+
+    def on_predict_batch_begin(self, batch, logs=None):
+        self.tell("on_predict_batch_begin", batch, Logs() if logs is None else logs)
 
     def on_predict_end(self, logs=None):
-        self._tell("on_predict_end", Logs() if logs is None else logs)
+        self.tell("on_predict_end", logs)
+
+    def on_predict_batch_end(self, batch, logs=None):
+        self.tell("on_predict_batch_end", batch, Logs() if logs is None else logs)
 
     def on_chunk_end(self, samples, steps, averages):
-        self._tell("on_chunk_end", samples, steps, averages)
+        self.tell("on_chunk_end", samples, steps, averages)

@@ -6,6 +6,8 @@ import math
 import os
 import warnings
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from kjax import backend as K
@@ -330,10 +332,40 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Stops training at the first batch whose loss is NaN or infinite."""
+    """Stops training at the first batch whose loss is NaN or infinite.
+
+    Differs: the model then holds the newest state that is finite, where Keras 2.2.4 leaves NaN in it: that before the
+    invalid step, or, if that was what made the loss invalid, that before the last valid step. (A state of more than
+    8 MB is not kept from step to step; it stays as the invalid step left it.)
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._valid = None  # the state that gave the last valid loss
+
+    def on_train_begin(self, logs=None):
+        self._valid = None
+
+    def on_train_end(self, logs=None):
+        self._valid = None
 
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
-        if loss is not None and not np.isfinite(loss):
-            print(f"Batch {batch:d}: Invalid loss, terminating training")
-            self.model.stop_training = True
+        if loss is None:
+            return
+        safeguard = getattr(self.model, "_training_safeguard", None)
+        given = None if safeguard is None else safeguard.given()
+        if np.isfinite(loss):
+            self._valid = given
+            return
+        print(f"Batch {batch:d}: Invalid loss, terminating training")
+        self.model.stop_training = True
+        for state, last in ((given, batch), (self._valid, batch - 1)):
+            if state is not None and _all_finite(state):
+                safeguard.put(state)
+                print(f"The model holds the weights from before batch {last:d}.")
+                return
+
+
+def _all_finite(state) -> bool:
+    return all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating))

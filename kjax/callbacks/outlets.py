@@ -69,6 +69,13 @@ class CSVLogger(Callback):
         self.csv_file.close()
         self.writer = None
 
+    def get_state(self) -> dict:
+        """Nothing that a checkpoint has to keep: the file itself says whether it has a header."""
+        return {}
+
+    def set_state(self, state):
+        """Takes what `get_state` gave."""
+
 
 def _cell(value):
     if isinstance(value, str) or np.ndim(value) == 0:

@@ -30,15 +30,17 @@ class Persistence:
         """Writes the weights to an HDF5 file."""
         saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False):
+    def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False, **reading):
         """Reads weights from an HDF5 file.
 
         Args:
+            filepath: path, bytes, a binary file object or an open h5py group.
             by_name: match layers by name instead of by order.
             skip_mismatch: with `by_name`, leave layers alone whose shapes differ.
             reshape: reshape arrays of equal size.
+            **reading: `producer`, `image_dim_ordering`, `max_bytes`, `isolate`, as for `load_model`.
 
         Raises:
             ValueError: when the file does not fit; nothing is changed then.
         """
-        saving.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch, reshape=reshape)
+        saving.load_weights(self, filepath, by_name, skip_mismatch, reshape, **reading)

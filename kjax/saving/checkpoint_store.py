@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 import uuid
+from typing import NamedTuple
 
 import numpy as np
 import orbax.checkpoint as ocp
@@ -18,15 +19,26 @@ from kjax.saving.atomic import sync_folder
 from kjax.saving.bounded import parse_json
 from kjax.saving.errors import CorruptFileError
 
-__all__ = ["CheckpointStore"]
+__all__ = ["CheckpointStore", "Step"]
 
 VERSION = 1
-_NAME = re.compile(r"step_(\d{1,12})")
-_TEMPORARY = re.compile(r"\.step_\d+\.[0-9a-f]+\.tmp")
+_NAME = re.compile(r"step_(\d{1,12})(?:_(\d{1,12}))?")
+_LEFT = re.compile(r"\.step_[\d_]+\.[0-9a-f]{32}\.tmp|step_[\d_]+\.[0-9a-f]{32}\.old")
+
+
+class Step(NamedTuple):
+    """How far a run was: finished epochs, and finished batches of the next one."""
+
+    epochs: int
+    batches: int = 0
+
+    def __str__(self):
+        return f"step_{self.epochs}_{self.batches}" if self.batches else f"step_{self.epochs}"
 
 
 class CheckpointStore:
-    """Checkpoints in a folder: `step_12/` holds `arrays/` (an Orbax checkpoint), `training.json` and `manifest.json`.
+    """Checkpoints in a folder: `step_12/` (after 12 epochs) or `step_12_500/` (and 500 batches) holds `arrays/` (an
+    Orbax checkpoint), `training.json` and `manifest.json`.
 
     Args:
         directory: made when it is not there.
@@ -39,13 +51,14 @@ class CheckpointStore:
         self.directory = os.path.abspath(os.fspath(directory))
 
     def steps(self) -> list:
-        """The numbers of the checkpoints there, checked or not, in rising order."""
+        """The Steps of the checkpoints there, checked or not, in rising order."""
         if not os.path.isdir(self.directory):
             return []
-        return sorted(int(m[1]) for name in os.listdir(self.directory) if (m := _NAME.fullmatch(name)))
+        found = (_NAME.fullmatch(name) for name in os.listdir(self.directory))
+        return sorted(Step(int(m[1]), int(m[2] or 0)) for m in found if m)
 
     def path(self, step) -> str:
-        return os.path.join(self.directory, f"step_{int(step)}")
+        return os.path.join(self.directory, str(step))
 
     # ------------------------------------------------------------ writing
 
@@ -53,12 +66,12 @@ class CheckpointStore:
         """Writes one checkpoint.
 
         Args:
-            step: its number; one that is there is replaced.
+            step: Step; one that is there is replaced.
             arrays: nested dict of NumPy arrays.
             training: plain data.
         """
         os.makedirs(self.directory, exist_ok=True)
-        temporary = os.path.join(self.directory, f".step_{int(step)}.{uuid.uuid4().hex}.tmp")
+        temporary = os.path.join(self.directory, f".{step}.{uuid.uuid4().hex}.tmp")
         os.mkdir(temporary)
         try:
             with ocp.StandardCheckpointer() as checkpointer:
@@ -68,7 +81,7 @@ class CheckpointStore:
             files = _files(temporary)
             manifest = {
                 "version": VERSION,
-                "step": int(step),
+                "step": str(step),
                 "files": {name: _digest(temporary, name) for name in files},
             }
             for name in files:
@@ -99,13 +112,18 @@ class CheckpointStore:
         self.clean()
 
     def clean(self) -> None:
-        """Removes what writers that were killed left behind."""
+        """Removes what writers that were killed left behind; a checkpoint that one was about to replace comes back."""
         if not os.path.isdir(self.directory):
             return
         for name in os.listdir(self.directory):
-            if _TEMPORARY.fullmatch(name) or re.fullmatch(r"step_\d+\.[0-9a-f]{32}\.old", name):
-                with contextlib.suppress(OSError):
-                    shutil.rmtree(os.path.join(self.directory, name))
+            if not _LEFT.fullmatch(name):
+                continue
+            path, replaced = os.path.join(self.directory, name), name.partition(".")[0]
+            with contextlib.suppress(OSError):
+                if replaced and not os.path.exists(os.path.join(self.directory, replaced)):
+                    os.rename(path, os.path.join(self.directory, replaced))
+                else:
+                    shutil.rmtree(path)
 
     # ------------------------------------------------------------ reading
 
@@ -113,7 +131,7 @@ class CheckpointStore:
         """Compares every file with the manifest.
 
         Raises:
-            CorruptFileError: when a file is missing, changed, unknown, or no regular file.
+            CorruptFileError: when a file is missing, changed, unknown, or no regular file, or it is another step's.
         """
         path = self.path(step)
         manifest = _read_json(path, "manifest.json")
@@ -123,6 +141,8 @@ class CheckpointStore:
             or not isinstance(manifest.get("files"), dict)
         ):
             raise CorruptFileError(path, f"no manifest of version {VERSION}.")
+        if manifest.get("step") != str(step):
+            raise CorruptFileError(path, f"its manifest is that of {str(manifest.get('step'))[:80]!r}.")
         files = set(_files(path)) - {"manifest.json"}
         listed = set(manifest["files"])
         if files != listed:
@@ -141,10 +161,17 @@ class CheckpointStore:
 
         Args:
             shapes: nested dict of (shape, dtype), what is to be there.
+
+        Raises:
+            CorruptFileError: when it is not.
         """
-        tree = _map(shapes, lambda s: np.empty(tuple(s[0]), np.dtype(s[1])))
-        with ocp.StandardCheckpointer() as checkpointer:
-            return checkpointer.restore(os.path.join(self.path(step), "arrays"), tree)
+        place = os.path.join(self.path(step), "arrays")
+        try:
+            tree = _map(shapes, lambda s: np.empty(tuple(s[0]), np.dtype(s[1])))
+            with ocp.StandardCheckpointer() as checkpointer:
+                return checkpointer.restore(place, tree)
+        except (ValueError, TypeError, KeyError, OSError, MemoryError) as error:
+            raise CorruptFileError(place, f"Orbax cannot read it: {str(error)[:500]}") from error
 
 
 def _map(tree, fn):

@@ -95,6 +95,10 @@ class ConfigReader:
                 f"characters long, was required."
             )
 
+    def _check_flag(self, fields):
+        if not isinstance(fields.get("trainable", True), bool):
+            self.fail(f"trainable of a model must be true or false; got {str(fields['trainable'])[:80]!r}.")
+
     def class_name(self, name) -> str:
         """The class name without a package in front of it."""
         return name
@@ -108,6 +112,7 @@ class ConfigReader:
             self.fail(f"the config of a {name} must be a dict with a list of layers; got {str(config)[:100]!r}.")
         layers = checked_layers([self._graph_layer(data) for data in config["layers"]], self.fail)
         fields = self.model_fields(self.common(dict(config)))
+        self._check_flag(fields)
         for key in ("input_layers", "output_layers"):
             fields[key] = _coordinates(config.get(key), self)
         return {"class_name": "Model", "config": {**fields, "layers": layers}}
@@ -118,7 +123,8 @@ class ConfigReader:
             self.fail("the config of a Sequential must be a list of layers, or a dict that holds one.")
         fields = {}
         if isinstance(config, dict):
-            fields = {k: config[k] for k in ("name", "build_input_shape") if config.get(k) is not None}
+            fields = {k: config[k] for k in ("name", "build_input_shape", "trainable") if config.get(k) is not None}
+            self._check_flag(fields)
         if layers and _is_merge_of_models(layers[0]):
             return functional_from_merge(layers, fields.get("name"), self)
         stored = [n for n in names]

@@ -313,7 +313,16 @@ def open_gate(source, max_bytes=MAX_BYTES):
 
 
 def _open_path(path):
-    return h5py.File(path, "r", locking="best-effort")
+    """The file, open for reading; where this program has it open already, in the way of locking that it has there."""
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        if "values don't match" not in str(error):
+            raise
+    for locking in (True, False):
+        with contextlib.suppress(OSError):
+            return h5py.File(path, "r", locking=locking)
+    return h5py.File(path, "r")
 
 
 def _path(source) -> str:

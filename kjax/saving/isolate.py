@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from typing import NoReturn
 
 import numpy as np
 
@@ -60,13 +61,18 @@ class _Child:
             bufsize=0,
             env={**environment, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and os.path.isdir(p))},
         )
-        self.ask({"path": os.path.abspath(path), "max_bytes": max_bytes, "seconds": seconds})
+        try:
+            self.ask({"path": os.path.abspath(path), "max_bytes": max_bytes, "seconds": seconds})
+        except BaseException:
+            self.close()
+            raise
 
     def ask(self, question, nbytes=0):
         """The answer to one question, and the bytes that come with it, at most `nbytes`.
 
         Raises:
-            CorruptFileError: when the child dies or takes too long; what it refuses is raised here as it was there.
+            CorruptFileError: when the child dies, takes too long or says what makes no sense; what it refuses is raised
+                here as it was there.
         """
         self.left += nbytes / _RATE
         try:
@@ -75,8 +81,10 @@ class _Child:
             self._dead()
         size, data = struct.unpack("<QQ", self._receive(16))
         if size > _MAX_ANSWER or data > nbytes:
-            raise CorruptFileError(self.path, "the reading process gave an answer of the wrong size.")
+            self.nonsense()
         answer = parse_json(self._receive(size), f"{self.path}: answer of the reading process")
+        if not isinstance(answer, dict) or not {"error", "where", "reason"} <= {*answer} and "value" not in answer:
+            self.nonsense()
         if "error" in answer:
             kind = {"UnsafeModelError": UnsafeModelError, "CorruptFileError": CorruptFileError}.get(
                 answer["error"], errors.ModelFileError
@@ -106,7 +114,12 @@ class _Child:
             size -= len(part)
         return b"".join(parts)
 
-    def _dead(self):
+    def nonsense(self) -> NoReturn:
+        """Ends the process, for what it says cannot be an answer."""
+        self.close()
+        raise CorruptFileError(self.path, "the process that read it gave an answer that makes no sense.")
+
+    def _dead(self) -> NoReturn:
         self.process.kill()
         code = self.process.wait()
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
@@ -115,7 +128,7 @@ class _Child:
         )
 
     def close(self):
-        """Ends the process."""
+        """Ends the process; may be called again."""
         self.process.kill()
         self.process.wait()
         self.process.stdin.close()
@@ -135,7 +148,7 @@ class RemoteGate:
         return bool(self._ask("has", path)[0])
 
     def names_inside(self, limit=200_000) -> list:
-        return [str(n) for n in self._ask("names_inside", limit)[0]]
+        return self._texts(self._ask("names_inside", limit)[0])
 
     def group(self, path) -> RemoteGate:
         where = str(self._ask("group", path)[0])
@@ -149,19 +162,33 @@ class RemoteGate:
         return bool(self._ask("has_texts", name)[0])
 
     def texts(self, name) -> list:
-        return [str(v) for v in self._ask("texts", name)[0]]
+        return self._texts(self._ask("texts", name)[0])
 
     def header(self, path) -> ArrayHeader:
-        shape, dtype = self._ask("header", path)[0]
-        return ArrayHeader(tuple(int(d) for d in shape), np.dtype(str(dtype)))
+        return ArrayHeader(*self._shape_and_dtype(self._ask("header", path)[0]))
+
+    def _shape_and_dtype(self, answer) -> tuple:
+        try:
+            shape, dtype = answer
+            shape, dtype = tuple(int(d) for d in shape), np.dtype(str(dtype))
+        except (TypeError, ValueError, OverflowError):
+            self._child.nonsense()
+        if dtype.kind not in "fiub":
+            self._child.nonsense()
+        return shape, dtype
+
+    def _texts(self, answer) -> list:
+        if not isinstance(answer, list):
+            self._child.nonsense()
+        return [str(v) for v in answer]
 
     def read(self, path, shape) -> np.ndarray:
         size = int(np.prod(shape, dtype=object)) * 8
         self.budget.take(size // 8, f"{self.where}/{path}")
-        (got, dtype), data = self._ask("read", path, list(shape), nbytes=size)
-        dtype = np.dtype(str(dtype))
-        if tuple(got) != tuple(shape) or dtype.kind not in "fiub":
-            raise CorruptFileError(self.where, "the reading process gave an array of another shape.")
+        answer, data = self._ask("read", path, list(shape), nbytes=size)
+        got, dtype = self._shape_and_dtype(answer)
+        if got != tuple(shape) or len(data) * 8 != size * dtype.itemsize:
+            self._child.nonsense()
         return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 

@@ -161,6 +161,10 @@ class Keras1Reader(ConfigReader):
             )
         return config
 
+    def _flatten(self, config):
+        config.setdefault("data_format", "channels_last")  # Keras 1 kept the order, whatever the images' layout
+        return config
+
     def _dropout(self, config):
         config.setdefault("p", 0.0)
         return config
@@ -183,7 +187,7 @@ class Keras1Reader(ConfigReader):
 
 
 _SPECIAL = frozenset(
-    "AtrousConvolution1D AtrousConvolution2D TimeDistributedDense Highway ConvLSTM2D Embedding Dropout".split()
+    "AtrousConvolution1D AtrousConvolution2D TimeDistributedDense Highway ConvLSTM2D Embedding Dropout Flatten".split()
 )
 _TRANSPOSED = {"Conv2D": (2, 3, 1, 0), "Conv2DTranspose": (2, 3, 1, 0), "Conv3D": (2, 3, 4, 1, 0)}
 

@@ -28,4 +28,4 @@ class Keras2Reader(ConfigReader):
         return {"class_name": name, "config": config}
 
     def model_fields(self, config):
-        return {k: config[k] for k in ("name",) if config.get(k) is not None}
+        return {k: config[k] for k in ("name", "trainable") if config.get(k) is not None}

@@ -95,7 +95,7 @@ def write_model(model, group, include_optimizer=True) -> None:
     _write_text(group, "backend", K.backend())
     _write_text(group, "model_config", config_text(model))
     save_weights_to_hdf5_group(group.create_group("model_weights"), model.layers)
-    if include_optimizer and model.optimizer is not None:
+    if include_optimizer and getattr(model, "optimizer", None) is not None:
         described = training_config(model)
         if described is None:
             return
@@ -108,6 +108,8 @@ def _write_optimizer(model, group):
     if isinstance(optimizer, optimizers.OptaxOptimizer) or not optimizer.weights:
         return
     _write_arrays(group.create_group("optimizer_weights"), optimizer.weights, optimizer.get_weights())
+    for v in optimizer.loss_scale_variables:
+        group.create_dataset(v.name, data=np.asarray(v.value))
 
 
 def config_text(model) -> str:

@@ -14,7 +14,7 @@ from kjax.saving.gate import MAX_BYTES, open_gate
 from kjax.saving.isolate import SECONDS, open_isolated
 from kjax.saving.match import assign, plan_by_name, plan_layers, plan_values
 from kjax.saving.notes import Notes
-from kjax.saving.optimizer_state import restore_optimizer
+from kjax.saving.optimizer_state import is_known, restore_loss_scale, restore_optimizer, restore_own_optimizer
 from kjax.saving.producer import Producer, parse_producer, producer_of
 from kjax.saving.weight_file import stored_layers
 
@@ -159,11 +159,12 @@ def _compile(model, file, plans, custom_objects, conversion):
         return
     try:
         optimizer, arguments = compile_arguments(file.training, file.producer, custom_objects, where)
-        if file.gate.has("optimizer_weights"):
-            group = file.gate.group("optimizer_weights")
-            if group.has_texts("weight_names"):
-                restore_optimizer(optimizer, model, plans, group, conversion)
-                conversion.notes(f"optimizer {type(optimizer).__name__} continues with its state")
+        group = file.gate.group("optimizer_weights") if file.gate.has("optimizer_weights") else None
+        stored = group is not None and group.has_texts("weight_names")
+        if stored and is_known(optimizer):
+            restore_optimizer(optimizer, model, plans, group, conversion)
+            restore_loss_scale(optimizer, file.gate)
+            conversion.notes(f"optimizer {type(optimizer).__name__} continues with its state")
         model.compile(optimizer, **arguments)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         warnings.warn(
@@ -172,6 +173,9 @@ def _compile(model, file, plans, custom_objects, conversion):
             UserWarning,
             stacklevel=3,
         )
+        return
+    if stored and not is_known(optimizer):
+        restore_own_optimizer(model, group, file.producer)
 
 
 def load_weights(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from kjax import optimizers
+from kjax.loss_scale import LossScale
 from kjax.saving.match import converted
 from kjax.saving.weight_names import parse_weight_name
 
-__all__ = ["restore_optimizer"]
+__all__ = ["is_known", "restore_loss_scale", "restore_optimizer", "restore_own_optimizer"]
 
 # how many arrays each optimizer keeps per weight, besides Adam's third with amsgrad
 _SLOTS = {
@@ -83,6 +86,53 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
     optimizer._slots_for = tuple(id(p) for p in params)
     lead = [gate.read(names[i], ()) for i in scalars]
     optimizer.set_weights([*_leading(optimizer, kind, lead), *[v for block in blocks for v in block]])
+
+
+def restore_loss_scale(optimizer, gate) -> None:
+    """Gives an optimizer the loss scale that a file of a model in float16 holds.
+
+    Args:
+        gate: the model's group.
+    """
+    if not gate.has("loss_scale"):
+        return
+    for v in optimizer.scale_loss(LossScale()):
+        v.assign(gate.read(v.name, ()).astype(v.dtype))
+
+
+def restore_own_optimizer(model, gate, producer) -> None:
+    """Gives the user's own optimizer of a compiled model the state in a file; one warning where it does not fit.
+
+    Its weights are those it makes in `get_updates`, in the order of `optimizer.weights`, as Keras wrote them.
+
+    Args:
+        gate: the group `optimizer_weights`.
+        producer: Producer of the file.
+    """
+    model._compiled_executor("train")  # now its weights exist
+    mine = model.optimizer.weights
+    names = gate.texts("weight_names")
+    shapes = [tuple(gate.header(n).shape) for n in names]
+    reason = None
+    if producer.backend == "theano" or producer.generation == "keras1" or producer.version < (2, 1):
+        reason = f"it was written by {producer}, which keeps weights in another order or layout"
+    elif len(shapes) != len(mine):
+        reason = f"it holds {len(shapes)} arrays where the optimizer has {len(mine)} weights"
+    elif shapes != [tuple(v.shape) for v in mine]:
+        differing = [i for i, v in enumerate(mine) if tuple(v.shape) != shapes[i]]
+        reason = (
+            f"its arrays {differing[:5]} have the shapes {[shapes[i] for i in differing[:5]]} where the optimizer's "
+            f"weights have {[tuple(mine[i].shape) for i in differing[:5]]}"
+        )
+    if reason is not None:
+        warnings.warn(
+            f"{gate.where}: the optimizer {type(model.optimizer).__name__} starts afresh, because the state in the "
+            f"file does not fit: {reason}.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return
+    model.optimizer.set_weights([gate.read(n, s) for n, s in zip(names, shapes, strict=True)])
 
 
 def _is_counter(name, place) -> bool:

@@ -41,6 +41,9 @@ class Producer(NamedTuple):
 
 TODAY = Producer((2, 2, 4), False, "tensorflow")
 
+# Keras 1 joined a layer's name and its array's by '_', later versions by '/'
+_KERAS1_NAME = re.compile(r"_(W|b|U|gamma|beta|running_mean|running_std|[WUb]_\w+)(:0)?$")
+
 
 def parse_producer(text, backend=None, where="producer"):
     """Producer of a version text like '1.2.2', '2.2.4-tf' or '1.0.8-theano'.
@@ -76,6 +79,6 @@ def producer_of(*gates, names=()):
         backend = "tensorflow" if all(n.endswith(":0") for n in names) else "theano"
     if version is not None:
         return parse_producer(version, backend, gates[0].where + "@keras_version")
-    if names and all(re.search(r"_(W|b|U|gamma|beta|running_mean|running_std|W_\w|U_\w|b_\w)(:0)?$", n) for n in names):
+    if not any("/" in n for n in names) and any(_KERAS1_NAME.search(n) for n in names):
         return Producer((1,), False, backend)
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from kjax.saving.config_reader import ConfigReader
 from kjax.saving.tf_rules import BatchMeanL1L2
 
@@ -81,9 +83,38 @@ class TfKerasReader(ConfigReader):
         return config
 
     def model_fields(self, config):
-        return {k: config[k] for k in ("name",) if config.get(k) is not None}
+        return {k: config[k] for k in ("name", "trainable") if config.get(k) is not None}
+
+    def _graph_layer(self, data):
+        """A layer of a functional model; a frozen BatchNormalization is called in test phase, as in TensorFlow 2."""
+        result = super()._graph_layer(data)
+        if result["class_name"] == "BatchNormalization" and result["config"].get("trainable") is False:
+            if data["class_name"] != "BatchNormalizationV1" and result["inbound_nodes"]:
+                self.notes(f"layer {result['name']}: frozen, so its moving averages are used in training too")
+                for call in result["inbound_nodes"]:
+                    call[0] = [*call[0][:3], {"training": False, **(call[0][3] if len(call[0]) > 3 else {})}]
+        return result
+
+    def _sequential(self, config, names):
+        result = super()._sequential(config, names)
+        for layer in result["config"].get("layers", ()):
+            if layer["class_name"] == "BatchNormalization" and layer["config"].get("trainable") is False:
+                where = f"{self.notes.where}: layer {layer['config'].get('name')}"
+                warnings.warn(
+                    f"{where}: a frozen BatchNormalization in a Sequential normalizes with the batch's statistics in "
+                    "training, as in Keras 2.2.4; TensorFlow 2 uses its moving averages. In a functional model it is "
+                    "called with training=False.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return result
 
     def plain_layer(self, name, config):
+        if name.startswith("LocallyConnected") and config.pop("implementation", 1) != 1:
+            raise ValueError(
+                f"{self.notes.where}: {name} {config.get('name')} has another implementation than 1, whose kernels are "
+                "kept in a layout that cannot be read."
+            )
         for key in _DEAD.get(name, ()):
             config.pop(key, None)
         for key in [k for k in config if k in _NEUTRAL and k not in _KEPT.get(name, ())]:

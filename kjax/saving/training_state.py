@@ -11,7 +11,17 @@ import numpy as np
 from kjax.engine.flax_bridge import variable_paths
 from kjax.graph.random import IMPLEMENTATION
 
-__all__ = ["arrays_of", "check_fits", "host_copy", "put_arrays", "put_random", "random_state", "variables_of"]
+__all__ = [
+    "arrays_of",
+    "check_fits",
+    "figures_state",
+    "host_copy",
+    "put_arrays",
+    "put_figures",
+    "put_random",
+    "random_state",
+    "variables_of",
+]
 
 
 def _optimizer_variables(model) -> list:
@@ -20,7 +30,7 @@ def _optimizer_variables(model) -> list:
         return []
     if optimizer.defines_updates:
         return list(optimizer.weights)
-    return list(optimizer.slot_variables)
+    return [*optimizer.slot_variables, *optimizer.loss_scale_variables]
 
 
 def _other_variables(model, known) -> list:
@@ -33,7 +43,7 @@ def _other_variables(model, known) -> list:
 def variables_of(model) -> dict:
     """Variable by its path, e.g. ('params', 'dense_1', 'kernel'), ('optimizer', '3'), ('rates', 'lr')."""
     if model.optimizer is not None and not model.optimizer.defines_updates:
-        model._make_slots(model._collected_trainable_weights)
+        model._compiled_executor("train")  # now the optimizer's state exists
     paths = variable_paths(model)
     found = {paths[id(w)]: w for w in model._weights_by_layer()}
     slots = _optimizer_variables(model)
@@ -68,22 +78,22 @@ def check_fits(model, shapes) -> dict:
     """The variables by path, when the model has those of a checkpoint.
 
     Args:
-        shapes: dict 'a/b/c' -> (shape, dtype) of the checkpoint.
+        shapes: dict ('a', 'b', 'c') -> (shape, dtype) of the checkpoint.
 
     Raises:
         ValueError: with the differences.
     """
     mine = variables_of(model)
-    have = {"/".join(p): (list(map(int, v.shape)), str(v.dtype)) for p, v in mine.items()}
-    wanted = {k: (list(s), d) for k, (s, d) in shapes.items()}
+    have = {p: (list(map(int, v.shape)), str(v.dtype)) for p, v in mine.items()}
+    wanted = {p: (list(s), d) for p, (s, d) in shapes.items()}
     if have == wanted:
         return mine
-    lines = [f"- {k} {v}" for k, v in wanted.items() if k not in have]
-    lines += [f"+ {k} {v}" for k, v in have.items() if k not in wanted]
+    lines = [f"- {'/'.join(p)} {v}" for p, v in wanted.items() if p not in have]
+    lines += [f"+ {'/'.join(p)} {v}" for p, v in have.items() if p not in wanted]
     lines += [
-        f"! {k} {wanted[k]} in the checkpoint, {have[k]} in the model"
-        for k in wanted
-        if k in have and wanted[k] != have[k]
+        f"! {'/'.join(p)} {wanted[p]} in the checkpoint, {have[p]} in the model"
+        for p in wanted
+        if p in have and wanted[p] != have[p]
     ]
     raise ValueError(
         "the model is not the one of the checkpoint (- missing here, + new here, ! different):\n"
@@ -130,3 +140,14 @@ def put_random(model, state) -> None:
         else jax.random.wrap_key_data(jnp.asarray(state["key"], jnp.uint32), impl=IMPLEMENTATION)
     )
     model._count = int(state["count"])
+
+
+def figures_state(figures) -> list:
+    """The figures of an epoch so far, as values for `pack`."""
+    figures.settle()
+    return [figures.total, figures.seen, figures.largest, figures.last]
+
+
+def put_figures(figures, state) -> None:
+    """Gives an epoch the figures that `figures_state` found."""
+    figures.total, figures.seen, figures.largest, figures.last = state

@@ -349,7 +349,7 @@ def test_groups_in_a_circle_and_very_deep_ones_do_no_harm(tmp_path):
     def edit(f):
         f['model_weights/d']['self'] = f['model_weights/d']
         inner = f
-        for _ in range(1000):
+        for _ in range(10_000):
             inner = inner.create_group('g')
 
     with bounded():
@@ -548,6 +548,25 @@ def test_arrays_of_other_types_or_shapes_are_refused(tmp_path, value):
     refuses(write(tmp_path / 'a.h5', sequential(DENSE), edit=edit))
 
 
+SPECIAL = {
+    'enum': (h5py.enum_dtype({'a': 1, 'b': 2}, 'i4'), 1),
+    'reference': (h5py.ref_dtype, None),
+    'region': (h5py.regionref_dtype, None),
+    'lists': (h5py.vlen_dtype('f4'), None),
+    'arrays': (np.dtype(('f4', (2,))), None),
+}
+
+
+@pytest.mark.parametrize('dtype, fill', list(SPECIAL.values()), ids=list(SPECIAL))
+def test_elements_that_are_no_numbers_are_refused(tmp_path, dtype, fill):
+    def edit(f):
+        group = f['model_weights/d/d']
+        del group['kernel:0']
+        group.create_dataset('kernel:0', (3, 2), dtype=dtype, fillvalue=fill)
+
+    refuses(write(tmp_path / 'a.h5', sequential(DENSE), edit=edit), 'elements of type', UnsafeModelError)
+
+
 @pytest.mark.parametrize('dtype', ['>f4', '>f8', 'f2', 'f8'])
 def test_floats_of_any_width_and_byte_order_are_read(tmp_path, dtype):
     kernel = np.arange(6).reshape(3, 2)
@@ -604,6 +623,28 @@ def test_a_user_block_in_front_is_read(tmp_path):
             new.attrs[key] = value
         old.copy('model_weights', new)
     assert kjax.models.load_model(tmp_path / 'b.h5', compile=False).built
+
+
+def test_a_file_that_is_hdf5_and_zip_at_once_is_read_as_the_former(tmp_path):
+    import zipfile
+
+    path = write(tmp_path / 'a.h5', sequential(DENSE))
+    with zipfile.ZipFile(path, 'a') as z:
+        z.writestr('config.json', '{"class_name": "Lambda"}')
+    with bounded():
+        assert kjax.models.load_model(path, compile=False).layers[0].name == 'd'
+
+
+@pytest.mark.parametrize('name', ['CON', 'a:b', 'a.', 'a b', 'a/b', '..x', '-d', 'ä', 'x' * 300])
+def test_names_that_some_systems_reserve_are_names_like_others(tmp_path, name):
+    layer = {'class_name': 'Dense', 'config': {**DENSE['config'], 'name': name}}
+    weights = {name: {f'{name}/kernel:0': np.ones((3, 2), 'f4'), f'{name}/bias:0': np.zeros(2, 'f4')}}
+    model = kjax.models.load_model(write(tmp_path / 'a.h5', sequential(layer), weights), compile=False)
+    model.save(tmp_path / 'b.h5')
+    again = kjax.models.load_model(tmp_path / 'b.h5', compile=False)
+    assert again.layers[0].name == name
+    np.testing.assert_array_equal(again.get_weights()[0], np.ones((3, 2)))
+    assert sorted(os.listdir(tmp_path)) == ['a.h5', 'b.h5']
 
 
 @pytest.mark.parametrize('keep', [10, 100, 1000, 3000, -1])

@@ -1,6 +1,7 @@
 """Reading files from strangers in a child process."""
 
 import os
+import pathlib
 import struct
 import time
 
@@ -10,11 +11,27 @@ import pytest
 
 import kjax
 from kjax.saving import CorruptFileError, UnsafeModelError
+from kjax.saving import isolate as isolation
 from kjax.saving.isolate import open_isolated
 from tests.saving.genuine import Genuine
 from tests.saving.hostile import DENSE, sequential, write
 
 LIMIT = 6.0  # seconds
+
+
+def children():
+    """The processes that this one has started and that are there still, ended ones included."""
+    found = set()
+    for task in pathlib.Path('/proc/self/task').iterdir():
+        found |= set((task / 'children').read_text().split())
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    before = children()
+    yield
+    assert children() <= before
 
 
 def hanging_files(tmp_path, count=40):
@@ -80,6 +97,66 @@ def test_weights_are_read_in_isolation(tmp_path):
     genuine = Genuine('2.2.4-tensorflow-mlp_a')
     model = kjax.models.load_model(genuine.path, compile=False, isolate=True)
     np.testing.assert_allclose(model.predict(genuine.inputs[0]), genuine.outputs[0], rtol=1e-4, atol=1e-5)
+
+
+LIES = {
+    'nothing': 'pass',
+    'text': 'print("hello " * 9)',
+    'a huge size': 'out(b"\xff" * 16)',
+    'data nobody asked for': 'out(struct.pack("<QQ", 2, 9) + b"{}" + b"x" * 9)',
+    'no object': 'out(struct.pack("<QQ", 2, 0) + b"[]")',
+    'an empty object': 'out(struct.pack("<QQ", 2, 0) + b"{}")',
+    'half an error': 'out(struct.pack("<QQ", 13, 0) + b\'{"error": "x"}\')',
+    'no JSON': 'out(struct.pack("<QQ", 4, 0) + b"{{{{")',
+    'half an answer': 'out(struct.pack("<QQ", 40, 0) + b"{")',
+    'silence': 'time.sleep(60)',
+    'silence after half an answer': 'out(b"1234567"); time.sleep(60)',
+    'a closed ear': 'os.close(0); out(b"1234567"); time.sleep(60)',
+}
+
+
+@pytest.mark.parametrize('does', list(LIES.values()), ids=list(LIES))
+def test_a_child_that_was_taken_over_can_only_make_loading_fail(tmp_path, monkeypatch, does):
+    """What runs there after an attack on the library may answer anything."""
+    code = 'import os, struct, sys, time\nout = lambda b: (sys.stdout.buffer.write(b), sys.stdout.buffer.flush())\n'
+    monkeypatch.setattr(isolation, '_CHILD', (code + does).replace('{', '{{').replace('}', '}}'))
+    start = time.monotonic()
+    with pytest.raises(CorruptFileError):
+        kjax.models.load_model(write(tmp_path / 'a.h5', sequential(DENSE)), isolate=1.5)
+    assert time.monotonic() - start < 10
+
+
+ANSWERS = {
+    'names': ({'value': 7}, lambda gate: gate.texts('x')),
+    'header': ({'value': [[1e400], 'f4']}, lambda gate: gate.header('x')),
+    'dtype': ({'value': [[1], 'O']}, lambda gate: gate.header('x')),
+    'shape': ({'value': [[7], '<f4']}, lambda gate: gate.read('x', (2,))),
+    'too few numbers': ({'value': [[2], '<f4']}, lambda gate: gate.read('x', (2,))),
+}
+
+
+@pytest.mark.parametrize('answer, ask', list(ANSWERS.values()), ids=list(ANSWERS))
+def test_answers_that_make_no_sense_end_the_child(tmp_path, monkeypatch, answer, ask):
+    with open_isolated(write(tmp_path / 'a.h5', sequential(DENSE))) as gate:
+        monkeypatch.setattr(gate._child, 'ask', lambda question, nbytes=0: (answer['value'], b'1234'))
+        with pytest.raises(CorruptFileError, match='makes no sense'):
+            ask(gate)
+        assert gate._child.process.poll() is not None
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, MemoryError, OSError])
+def test_an_error_here_ends_the_child_too(tmp_path, monkeypatch, error):
+    path = write(tmp_path / 'a.h5', sequential(DENSE))
+
+    def fails(*args):
+        raise error
+
+    monkeypatch.setattr(isolation.select, 'select', fails)
+    with pytest.raises(error):
+        kjax.models.load_model(path, isolate=True)
+    monkeypatch.undo()
+    with pytest.raises(error), open_isolated(path):
+        raise error
 
 
 @pytest.mark.parametrize('isolate', [0, -1, 'yes', None])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kjax as keras
+from kjax import backend as K
 from kjax.layers import LSTM, BatchNormalization, Dense, Dropout
 from kjax.models import Sequential
 
@@ -13,6 +14,7 @@ X = RNG.randn(53, 5).astype("float32")
 Y = (X @ RNG.randn(5, 1)).astype("float32")
 S = RNG.randn(48, 6, 3).astype("float32")
 V = RNG.randn(48, 1).astype("float32")
+BATCH = 16  # of the stateful network: two and eight devices share it
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) < 8, reason="needs 8 devices (XLA_FLAGS)")
 
@@ -24,7 +26,8 @@ def plain():
 
 
 def recurrent():
-    model = Sequential([LSTM(4, stateful=True, batch_input_shape=(12, 6, 3)), Dense(1)])
+    layers = [LSTM(4, stateful=True, batch_input_shape=(BATCH, 6, 3)), BatchNormalization(), Dropout(0.2), Dense(1)]
+    model = Sequential(layers)
     model.compile("sgd", "mse")
     return model
 
@@ -49,10 +52,10 @@ def everything(make, start, devices):
             figures += model.train_on_batch(X[:11], Y[:11]) + model.test_on_batch(X[:3], Y[:3])
             outputs = [model.predict(X, batch_size=20), model.predict(X[:3]), model.predict_generator(batches(), 6)]
         else:
-            figures += model.fit(S, V, batch_size=12, epochs=3, verbose=0, shuffle=False).history["loss"]
-            outputs = [model.predict(S, batch_size=12)]
+            figures += model.fit(S, V, batch_size=BATCH, epochs=3, verbose=0, shuffle=False).history["loss"]
+            outputs = [model.predict(S, batch_size=BATCH)]
             model.reset_states()
-            figures.append(model.evaluate(S, V, batch_size=12, verbose=0))
+            figures.append(model.evaluate(S, V, batch_size=BATCH, verbose=0))
         return figures, outputs, model.get_weights()
 
 
@@ -64,7 +67,32 @@ def test_devices_change_no_number(make):
     for devices in (2, 8):
         many = everything(make, start, devices)
         for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def double():
+    K.set_floatx("float64")
+    yield
+    K.set_floatx("float32")
+    jax.config.update("jax_enable_x64", False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [plain, recurrent])
+def test_what_differs_is_the_order_of_sums(double, make):
+    """In double precision many epochs differ by no more than its last digits."""
+    start, results = make().get_weights(), {}
+    for devices in (1, 8):
+        with keras.distribute.on_devices(devices):
+            model = make()
+            model.set_weights(start)
+            np.random.seed(5)
+            data, size = ((X, Y), 13) if make is plain else ((S, V), BATCH)
+            history = model.fit(*data, batch_size=size, epochs=8, verbose=0, shuffle=make is plain).history
+            results[devices] = [history["loss"], model.get_weights()]
+    for a, b in zip(jax.tree.leaves(results[1]), jax.tree.leaves(results[8]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 def test_batches_are_cut_over_the_devices():

@@ -1,5 +1,7 @@
 """Mixed precision and other float types: what is computed in which type."""
 
+import pickle
+
 import jax
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ from kjax.layers import (
     MaxPooling2D,
     Softmax,
 )
-from kjax.models import Sequential, clone_model
+from kjax.loss_scale import LossScale
+from kjax.models import Sequential, clone_model, load_model
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(64, 6).astype("float32")
@@ -102,14 +105,94 @@ def test_a_layer_s_own_type():
     assert alone.predict(X).dtype == np.float32
 
 
+def scale_of(model):
+    return [v.value.item() for v in model.optimizer.loss_scale_variables]
+
+
 def test_gradients_that_overflow_change_nothing():
     mixed_precision.set_policy("mixed_float16")
     model = Sequential([Dense(2, input_shape=(6,))])
-    model.compile("sgd", "mse")
+    model.compile("adam", "mse")
     before = model.get_weights()
     model.train_on_batch(X, np.full((64, 2), 1e30))
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+    assert model.optimizer.iterations.value == 0, "the step does not count"
+    assert scale_of(model) == [2.0**14, 0]
+
+
+def test_the_loss_scale_grows_and_shrinks(monkeypatch):
+    """S doubles after `interval` finite steps and halves, not below 1, at every step that overflows."""
+    monkeypatch.setattr(mixed_precision, "_scale", [LossScale(8.0, 3)])
+    mixed_precision._current[0] = "mixed_float16"
+    model = Sequential([Dense(2, input_shape=(6,))])
+    model.compile("sgd", "mse")
+    seen = []
+    for y in (0, 0, 1e30, 0, 0, 0, 0, 1e30, 1e30, 1e30, 1e30, 1e30):
+        model.train_on_batch(X, np.full((64, 2), y, "float32"))
+        seen.append(scale_of(model))
+    assert seen == [[8, 1], [8, 2], [4, 0], [4, 1], [4, 2], [8, 0], [8, 1], [4, 0], [2, 0], [1, 0], [1, 0], [1, 0]]
+
+
+def test_scaled_gradients_are_those_of_float32():
+    """Gradients of about 1e-9, below float16's smallest number 6e-8, arrive."""
+    exact = Sequential([Dense(2, input_shape=(6,))])
+    mixed_precision.set_policy("mixed_float16")
+    mixed = Sequential([Dense(2, input_shape=(6,))])
+    mixed.set_weights(exact.get_weights())
+    y = RNG.randn(64, 2)
+    for model in (exact, mixed):
+        model.compile(keras.optimizers.SGD(1e8), "mse", loss_weights=[1e-9])
+        model.fit(X, y, batch_size=16, epochs=1, verbose=0, shuffle=False)
+    for a, b in zip(exact.get_weights(), mixed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=0.01)
+    assert scale_of(mixed)[1] == 4
+
+
+@pytest.mark.parametrize("way", ["file", "pickle"])
+def test_the_loss_scale_is_saved_with_the_optimizer(tmp_path, way):
+    mixed_precision.set_policy("mixed_float16")
+    model = Sequential([Dense(2, input_shape=(6,))])
+    model.compile("adam", "mse")
+    model.train_on_batch(X, np.full((64, 2), 1e30))
+    model.train_on_batch(X, np.zeros((64, 2)))
+    if way == "file":
+        model.save(tmp_path / "model.h5")
+        twin = load_model(tmp_path / "model.h5")
+    else:
+        twin = pickle.loads(pickle.dumps(model))
+    for m in (model, twin):
+        m.train_on_batch(X, np.zeros((64, 2)))
+    assert scale_of(twin) == scale_of(model) == [2.0**14, 2]
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_fixed_loss_scale():
+    mixed_precision.set_policy("mixed_float16", loss_scale=1024)
+    model = Sequential([Dense(2, input_shape=(6,))])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.train_on_batch(X, np.full((64, 2), 1e30))
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+    assert scale_of(model) == [1024, 0]
+    with pytest.raises(ValueError, match="loss_scale must be 'dynamic' or a number >= 1; got 0.5"):
+        mixed_precision.set_policy("mixed_float16", loss_scale=0.5)
+
+
+def test_float32_needs_no_loss_scale():
+    mixed_precision.set_policy("mixed_bfloat16")
+    model = classifier()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(X, LABELS, verbose=0)
+    assert model.optimizer.loss_scale_variables == []
+
+
+def test_a_layer_of_its_own_type_in_a_model_of_float32():
+    model = Sequential([Dense(8, input_shape=(6,)), Dense(8, dtype="float16"), Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    losses = model.fit(X, LABELS, epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] and scale_of(model) == [2.0**15, 20]
 
 
 def test_unknown_policy():

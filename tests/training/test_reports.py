@@ -1,11 +1,15 @@
 """Names and values of figures: per-output metrics, functions returning dicts, weights and masks, which accuracy."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from kjax import backend as K
+from kjax.callbacks import LambdaCallback
 from kjax.layers import LSTM, Dense, Embedding, Input, Masking, TimeDistributed
 from kjax.models import Model, Sequential
+from kjax.optimizers import SGD
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(40, 5).astype("float32")
@@ -127,3 +131,89 @@ def test_texts_of_verbose(capsys):
     assert "s/step" in out or "us/sample" in out or "/step" in out
     model.fit(X, T, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+# ---------------------------------------------------------------- figures of Keras 2.2.4
+
+
+def squares(**compile_args):
+    """y = x, at rate 0: the loss of a batch tells which samples were in it."""
+    model = Sequential([Dense(1, use_bias=False, kernel_initializer="ones", input_shape=(1,))])
+    model.compile(SGD(0.0), "mse", **compile_args)
+    return model
+
+
+@pytest.mark.parametrize(
+    "shuffle, expected",
+    [
+        (
+            "batch",
+            [100.67, 256.67, 169.67, 16.67, 1.67, 49.67, 324.0]
+            + [49.67, 1.67, 256.67, 169.67, 16.67, 100.67, 324.0]
+            + [100.67, 1.67, 169.67, 16.67, 49.67, 256.67, 324.0],
+        ),
+        (
+            True,
+            [49.67, 165.67, 93.67, 175.33, 161.0, 24.33, 100.0]
+            + [62.0, 93.33, 164.33, 167.33, 183.0, 24.67, 25.0]
+            + [225.67, 55.33, 63.0, 204.33, 44.67, 69.67, 121.0],
+        ),
+    ],
+)
+def test_the_order_of_samples_is_that_of_keras(shuffle, expected):
+    """Each epoch shuffles the last one's order; nothing else draws from NumPy's generator."""
+    losses, x = [], np.arange(19.0)[:, None]
+    keep = LambdaCallback(on_batch_end=lambda batch, logs: losses.append(logs["loss"]))
+    np.random.seed(3)
+    squares().fit(x, 0 * x, batch_size=3, epochs=3, verbose=0, shuffle=shuffle, callbacks=[keep])
+    np.testing.assert_allclose(losses, expected, atol=0.01)
+
+
+def test_steps_on_arrays_take_all_of_them():
+    rng = np.random.RandomState(0)
+    x, y = rng.randn(12, 2).astype("float32"), rng.randn(12, 1).astype("float32")
+
+    def model():
+        m = Sequential([Dense(1, kernel_initializer="ones", input_shape=(2,))])
+        m.compile("sgd", "mse")
+        return m
+
+    m = model()
+    history = m.fit(x, y, steps_per_epoch=3, epochs=2, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], [2.8197789192199707, 2.5682602723439536], rtol=1e-6)
+    np.testing.assert_allclose(m.get_weights()[0].ravel(), [0.8592888, 0.9357789], rtol=1e-6)
+    assert history.params["batch_size"] is None and history.params["steps"] == 3
+    history = model().fit(x, y, steps_per_epoch=3, verbose=0, validation_data=(x, y), validation_steps=2)
+    np.testing.assert_allclose(history.history["val_loss"], [2.644183874130249], rtol=1e-6)
+    np.testing.assert_allclose(model().evaluate(x, y, steps=2, verbose=0), 2.914098024368286, rtol=1e-6)
+    assert model().predict(x, steps=2).shape == (24, 1)
+    for call in (m.fit, m.evaluate):
+        name = {"steps_per_epoch": 2} if call == m.fit else {"steps": 2}
+        with pytest.raises(ValueError, match="is set, the `batch_size` must be None"):
+            call(x, y, batch_size=4, verbose=0, **name)
+    with pytest.raises(ValueError, match="Can only use `validation_steps` when doing step-wise training"):
+        m.fit(x, y, validation_data=(x, y), validation_steps=2, verbose=0)
+    with pytest.raises(ValueError, match="steps_per_epoch must be an integer >= 1; got 0"):
+        m.fit(x, y, steps_per_epoch=0, verbose=0)
+
+
+def test_trainable_that_changed_since_compile_is_said_at_every_step():
+    model = two_outputs()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.train_on_batch(X, T)
+    model.layers[1].trainable = False
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="Discrepancy between trainable weights and collected trainable weights"):
+            model.train_on_batch(X, T)
+    model.layers[1].trainable = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.train_on_batch(X, T)
+
+
+def test_class_weights_in_words_weigh_nothing():
+    x = np.arange(6.0)[:, None]
+    with pytest.warns(UserWarning, match="class_weight='auto' weighs nothing"):
+        weighted = squares().fit(x, x > 2, class_weight="auto", verbose=0)
+    assert weighted.history == squares().fit(x, x > 2, verbose=0).history
