@@ -48,7 +48,7 @@ def set_policy(policy, loss_scale="dynamic") -> None:
         raise ValueError(f"set_policy: policy must be one of {', '.join(POLICIES)}; got {policy!r}.")
     if loss_scale == "dynamic":
         scale = LossScale()
-    elif isinstance(loss_scale, numbers.Real) and math.isfinite(loss_scale) and loss_scale >= 1:
+    elif isinstance(loss_scale, numbers.Real) and math.isfinite(loss_scale) and float(loss_scale) >= 1:
         scale = LossScale(float(loss_scale), None)
     else:
         raise ValueError(f"set_policy: loss_scale must be 'dynamic' or a number >= 1; got {loss_scale!r}.")

@@ -2,7 +2,9 @@
 
 import os
 import random
+import signal
 import tempfile
+import threading
 
 # Everything here must stand before the first import of JAX. Run on an accelerator with JAX_PLATFORMS=cuda (or tpu).
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
@@ -21,3 +23,32 @@ import pytest
 def seed():
     random.seed(0)
     np.random.seed(0)
+
+
+class Interrupt:
+    """Sends SIGINT after some time and then every two seconds, until stopped: one that arrives while Python collects
+    garbage is lost."""
+
+    def __init__(self):
+        self._over = threading.Event()
+
+    def after(self, seconds):
+        threading.Thread(target=self._send, args=(seconds,), daemon=True).start()
+
+    def _send(self, seconds):
+        while not self._over.wait(seconds):
+            os.kill(os.getpid(), signal.SIGINT)
+            seconds = 2.0
+
+    def stop(self):
+        self._over.set()
+
+
+@pytest.fixture
+def interrupt():
+    """An Interrupt; SIGINT raises KeyboardInterrupt even where the process was started with it ignored."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    sender = Interrupt()
+    yield sender
+    sender.stop()
+    signal.signal(signal.SIGINT, previous)

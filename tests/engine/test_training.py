@@ -1,8 +1,5 @@
 """The training loop: figures, dispatch, compilation, interruption, devices."""
 
-import os
-import signal
-import threading
 
 import numpy as np
 import optax
@@ -138,15 +135,16 @@ def test_a_callback_that_stops_and_one_that_reads_weights():
         np.testing.assert_array_equal(a, c)
 
 
-def test_ctrl_c_keeps_the_last_finished_step():
+def test_ctrl_c_keeps_the_last_finished_step(interrupt):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 2:
-                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+                interrupt.after(0.05)
 
     model = classifier()
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, batch_size=2, epochs=100000, verbose=0, callbacks=[Interrupt()])
+    interrupt.stop()
     history = model.history
     assert len(history.history["loss"]) == len(history.epoch) >= 3
     assert all(np.isfinite(w).all() for w in model.get_weights())
