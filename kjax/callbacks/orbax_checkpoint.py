@@ -19,7 +19,9 @@ from kjax.saving.training_state import (
     put_arrays,
     put_figures,
     put_random,
+    put_sizes,
     random_state,
+    sizes_state,
 )
 
 __all__ = ["OrbaxCheckpoint"]
@@ -174,7 +176,7 @@ class OrbaxCheckpoint(Callback):
     def _enter(self, progress) -> int:
         """Told by the loop when the first batch of the first epoch is next; returns how many batches are done."""
         resuming, self._resuming = self._resuming, None
-        return resuming.enter(progress)
+        return 0 if resuming is None else resuming.enter(progress)
 
     def _others(self) -> dict:
         """The run's other callbacks by class name and number, the history among them, and what is tracked besides."""
@@ -232,7 +234,8 @@ class OrbaxCheckpoint(Callback):
             'epoch': step.epochs - 1,
             'batch': step.batches,
             'data': pack(progress.data, loose),
-            'source': pack(None if progress.source is None else progress.source.position(), loose),
+            'source': pack(progress.source.position(), loose),
+            'sizes': pack(sizes_state(self.model), loose),
             'figures': pack(figures_state(progress.figures), loose) if step.batches else None,
             'random': random_state(self.model),
             'callbacks': {},
@@ -323,6 +326,7 @@ class _Resuming:
     def put_rest(self):
         """Everything but the data: variables, random generators, the other callbacks."""
         self.put_arrays()
+        put_sizes(self.callback.model, unpack(self.training['sizes'], self.run.get('loose', {})))
         for name, callback in self.callback._others().items():
             if name in self.training['callbacks']:
                 put_callback_state(callback, self.training['callbacks'][name], self.run.get(name, {}))
@@ -350,9 +354,8 @@ class _Resuming:
         return batches
 
     def _move(self, source, position):
-        if isinstance(position, dict) or position is not None and self.step.batches:
-            source.move_to(position)
-        elif self.step.batches:
+        source.move_to(position)
+        if self.step.batches and not {'order', 'state'} & {*position}:
             warnings.warn(
                 f'OrbaxCheckpoint: {self.where}: a generator does not tell where it was; the one given now must begin '
                 f'with batch {self.step.batches} of epoch {self.step.epochs} (initial_batch, initial_epoch).',

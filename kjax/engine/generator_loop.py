@@ -100,7 +100,9 @@ def _batches(model, source, kind, what, workers, use_multiprocessing, max_queue_
         return (batch, None if kind == "predict" else rows), feed.size
 
     place = jax.device_put if placement is None else placement.batch
-    return Prefetch(source, prepare, place, what, workers, use_multiprocessing, max_queue_size, shuffle)
+    batches = Prefetch(source, prepare, place, what, workers, use_multiprocessing, max_queue_size, shuffle)
+    batches.sizes = sizes
+    return batches
 
 
 def fit_generator(

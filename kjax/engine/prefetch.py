@@ -42,6 +42,7 @@ class Prefetch:
         self.use_multiprocessing = use_multiprocessing
         self.max_queue_size = max_queue_size
         self.shuffle = shuffle
+        self.sizes = None  # whose `first` belongs to the position
         self._number = 0  # of the next batch to be prepared
         self._taken = self._used = 0
         self._begin: dict | None = None  # a position to go on from
@@ -85,11 +86,13 @@ class Prefetch:
         """Says that a step was made with the batch taken last; until then `position` is in front of it."""
         self._used, self._used_state = self._taken, self._state
 
-    def position(self) -> dict | None:
-        """Where the source is after the batches used so far, for `move_to`; None where it cannot be told."""
+    def position(self) -> dict:
+        """Where the source is after the batches used so far, for `move_to`."""
         if self._orders is not None:
-            return self._orders.position(self._used)
-        return None if self._used_state is None else {"state": self._used_state}
+            place = self._orders.position(self._used)
+        else:
+            place = None if self._used_state is None else {"state": self._used_state}
+        return {"first": getattr(self.sizes, "first", None), **(place or {})}
 
     def move_to(self, position) -> None:
         """Goes on where another run's source was; before the first batch is taken.
@@ -97,6 +100,10 @@ class Prefetch:
         Raises:
             ValueError: when the source has other batches.
         """
+        if self.sizes is not None:
+            self.sizes.first = position["first"]
+        if not {"order", "state"} & {*position}:
+            return
         if self._stream is not None:
             raise ValueError(f"{self.what}: the source has begun already, it cannot go on from a checkpoint.")
         if "order" in position and isinstance(self.source, Sequence):

@@ -57,6 +57,14 @@ class Sizes:
         self._seen_lengths: set = set()
         self._plans: dict = {}
 
+    def seen(self) -> dict:
+        """Plain data for `remember`: a continued run fills up what this one does."""
+        return {"rows": sorted(self._seen_rows), "lengths": sorted(self._seen_lengths)}
+
+    def remember(self, seen) -> None:
+        """Takes what another run's `seen` gave."""
+        self._seen_rows, self._seen_lengths = set(seen["rows"]), set(seen["lengths"])
+
     def rows(self, size):
         """The number of rows a batch is filled up to, or None to leave it as it is."""
         if size in self._seen_rows or len(self._seen_rows) < _EXACT:

@@ -29,7 +29,10 @@ def atomic_path(filepath):
     target = os.path.realpath(os.fspath(filepath))
     folder, name = os.path.split(target)
     _remove_abandoned(folder, name)
-    handle, temporary = tempfile.mkstemp(prefix=_prefix(name, os.getpid()), suffix=".part", dir=folder)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=_prefix(name, os.getpid()), suffix=".part", dir=folder)
+    except OSError as error:  # which would name a file that nobody has heard of
+        raise type(error)(error.errno, error.strerror, target) from None
     os.close(handle)
     try:
         yield temporary

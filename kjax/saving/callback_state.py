@@ -86,7 +86,7 @@ def callback_settings(callback) -> dict:
         name
         for kind in type(callback).__mro__
         if "__init__" in vars(kind) and kind is not object
-        for name in inspect.signature(kind.__init__).parameters
+        for name in inspect.signature(vars(kind)["__init__"]).parameters
     }
     return {name: _packed(value) for name, value in vars(callback).items() if name in names}
 

@@ -20,6 +20,7 @@ from kjax.saving.variables import save_variables
 __all__ = ["main"]
 
 FAILED, USAGE = 1, 2
+INTERRUPTED, NOBODY_READS = 128 + 2, 128 + 13  # what a shell says of a program ended by SIGINT or SIGPIPE
 _WEIGHTS_ONLY = """\
 {path} holds weights only; they need the architecture they belong to. One of:
   --architecture model.json    the text of model.to_json() (or to_yaml()) of the program that built it
@@ -32,24 +33,31 @@ class _Failed(Exception):
 
 
 def main(argv=None) -> int:
-    """Runs the command that `argv` gives; returns the exit status: 0 done, 1 failed, 2 wrong usage."""
+    """Runs the command that `argv` gives.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 when nobody reads the output.
+    """
     parser = _parser()
     try:
         options = parser.parse_args(sys.argv[1:] if argv is None else argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     try:
-        return options.run(options)
-    except _Failed as error:
-        return _fail(options, str(error))
-    except ModelFileError as error:
-        return _fail(options, str(error))
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except FileNotFoundError as error:
         return _fail(options, f"no such file: {error.filename}")
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+    except OSError as error:
+        return _fail(options, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (_Failed, ModelFileError, ValueError, TypeError, NotImplementedError) as error:
         return _fail(options, str(error))
-    except BrokenPipeError:
-        return 0
 
 
 def _fail(options, text):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import select
+import stat
 import struct
 import subprocess
 import sys
@@ -202,12 +202,15 @@ def open_isolated(path, max_bytes=MAX_BYTES, seconds=SECONDS):
         path: of the file.
         max_bytes: as for `open_gate`.
         seconds: how long reading may take in all, besides a second for each 50 MB of arrays.
+
+    Raises:
+        FileNotFoundError, PermissionError: when the path cannot be opened.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"isolate=True reads files by their path; got {type(path).__name__}.")
     path = os.fspath(path)
-    if not os.path.exists(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    if stat.S_ISREG(os.stat(path).st_mode):
+        open(path, "rb").close()  # may it be read?
     child = _Child(path, max_bytes, seconds)
     try:
         yield RemoteGate(child, [], path, Budget(max_bytes))

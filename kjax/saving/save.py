@@ -13,20 +13,23 @@ __all__ = ["save_model", "save_weights"]
 
 
 def _write(filepath, overwrite, write):
-    """Runs `write(group)` on an open group, in memory for a file object, or on a file that appears when it is whole."""
+    """Runs `write(group)` on an open group, or in memory for a file, which appears when it is whole.
+
+    HDF5 itself must not meet a full disk: what it cannot write makes it crash the process, sooner or later.
+    """
     if isinstance(filepath, h5py.Group):
         write(filepath)
         return
+    if not hasattr(filepath, "write") and not may_write(filepath, overwrite):
+        return
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as f:
+        write(f)
     if hasattr(filepath, "write"):
-        memory = io.BytesIO()
-        with h5py.File(memory, "w") as f:
-            write(f)
         filepath.write(memory.getvalue())
         return
-    if not may_write(filepath, overwrite):
-        return
-    with atomic_path(filepath) as temporary, h5py.File(temporary, "w") as f:
-        write(f)
+    with atomic_path(filepath) as temporary, open(temporary, "wb") as file:
+        file.write(memory.getbuffer())
 
 
 def save_model(model, filepath, overwrite=True, include_optimizer=True) -> None:
@@ -38,7 +41,7 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True) -> None:
         overwrite: False: ask on the terminal before replacing a file.
         include_optimizer: whether to store how to go on training.
 
-    The file is that of Keras 2.2.4. It appears whole or not at all.
+    The file is that of Keras 2.2.4. It is made in memory and appears whole or not at all.
     """
     _require_built(model, "save")
     _write(filepath, overwrite, lambda group: write_model(model, group, include_optimizer))

@@ -19,7 +19,9 @@ __all__ = [
     "put_arrays",
     "put_figures",
     "put_random",
+    "put_sizes",
     "random_state",
+    "sizes_state",
     "variables_of",
 ]
 
@@ -151,3 +153,14 @@ def figures_state(figures) -> list:
 def put_figures(figures, state) -> None:
     """Gives an epoch the figures that `figures_state` found."""
     figures.total, figures.seen, figures.largest, figures.last = state
+
+
+def sizes_state(model) -> dict:
+    """Which sizes of batches and sequences have programs of their own, as values for `pack`."""
+    return {kind: executor.sizes.seen() for kind, executor in model._executors.items()}
+
+
+def put_sizes(model, state) -> None:
+    """Gives a model the sizes that `sizes_state` found."""
+    for kind, seen in state.items():
+        model._executor(kind).sizes.remember(seen)

@@ -23,6 +23,7 @@ from tests.saving.genuine import NAMES, Genuine
 LEFT_OUT = (
     'lambdas',
     'custom',
+    'cudnn',
     'bnmode',
     'merge_cos',
     'merge_dot',

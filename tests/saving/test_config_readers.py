@@ -181,6 +181,43 @@ def test_tf_objects_lose_their_module_paths():
     }
 
 
+def frozen_norm(**config):
+    return layer('BatchNormalization', axis=[-1], trainable=False, batch_input_shape=[None, 4], **config)
+
+
+def test_a_frozen_normalization_of_tensorflow_2_is_called_in_the_test_phase():
+    graph = {
+        'name': 'm',
+        'layers': [
+            {**layer('InputLayer', batch_input_shape=[None, 4]), 'name': 'i', 'inbound_nodes': []},
+            {**frozen_norm(), 'name': 'x', 'inbound_nodes': [[['i', 0, 0, {}]]]},
+        ],
+        'input_layers': [['i', 0, 0]],
+        'output_layers': [['x', 0, 0]],
+    }
+    notes = Notes('test')
+    made = TfKerasReader(notes).model({'class_name': 'Functional', 'config': graph})
+    assert made['config']['layers'][1]['inbound_nodes'] == [[['i', 0, 0, {'training': False}]]]
+    assert any('moving averages are used in training too' in line for line in notes.lines)
+    with pytest.warns(UserWarning, match="batch's statistics in training, as in Keras 2.2.4"):
+        read(TfKerasReader, frozen_norm())
+
+
+def test_locally_connected_kernels_of_other_layouts_are_refused():
+    made, _ = read(TfKerasReader, layer('LocallyConnected1D', filters=2, kernel_size=3, implementation=1))
+    assert 'implementation' not in made['config']
+    with pytest.raises(ValueError, match='another implementation than 1'):
+        read(TfKerasReader, layer('LocallyConnected1D', filters=2, kernel_size=3, implementation=2))
+
+
+@pytest.mark.parametrize('reader', [Keras2Reader, TfKerasReader])
+def test_a_models_flag_must_be_a_flag(reader):
+    for name in ('Sequential', 'Model'):
+        config = {'name': 'm', 'layers': [], 'trainable': 'no', 'input_layers': [], 'output_layers': []}
+        with pytest.raises(CorruptFileError, match='trainable of a model must be true or false'):
+            reader(Notes('test')).model({'class_name': name, 'config': config})
+
+
 def test_early_keras_2_has_gru_without_reset_after():
     assert read(Keras2Reader, layer('GRU', units=3))[0]['config']['reset_after'] is False
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kjax
-from kjax.callbacks import EarlyStopping, ReduceLROnPlateau
+from kjax.callbacks import CSVLogger, EarlyStopping, ReduceLROnPlateau
 from kjax.callbacks.orbax_checkpoint import OrbaxCheckpoint
 from kjax.layers import LSTM, BatchNormalization, Dense, Dropout
 from tests.saving.kill_rounds import rounds
@@ -175,6 +175,17 @@ def test_a_failure_in_the_background_is_raised(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint.store, 'write', fails)
     with pytest.raises(OSError, match='No space left'):
         train(checkpoint, 3)
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_a_full_disk_under_another_callback_leaves_checkpoints_whole(tmp_path):
+    train(OrbaxCheckpoint(tmp_path), 2)
+    checkpoint = OrbaxCheckpoint(tmp_path, asynchronous=False)
+    with pytest.raises(OSError, match='No space left'):
+        train(checkpoint, 4, others=[CSVLogger('/dev/full')])
+    again = OrbaxCheckpoint(tmp_path)
+    assert again.initial_epoch == 2
+    assert train(again, 3).history.epoch == [0, 1, 2]
 
 
 def test_states_of_stateful_layers_are_part_of_it(tmp_path):

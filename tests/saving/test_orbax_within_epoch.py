@@ -303,6 +303,25 @@ def test_iterators_that_tell_where_they_are_continue_there(tmp_path, workers):
     assert_equal(run(tmp_path / 'run', fit=fit), whole)
 
 
+class Varying(Counting):
+    """Batches of many sizes: how they are filled up follows from those before."""
+
+    def __next__(self):
+        x, y = super().__next__()
+        size = (10, 4, 7, 3, 9)[self.at % 5]
+        return x[:size], y[:size]
+
+
+def test_batches_of_many_sizes_continue_bit_for_bit(tmp_path):
+    def fit(model, checkpoint, arguments):
+        model.fit_generator(Varying(), steps_per_epoch=5, **arguments)
+
+    whole = seeded(tmp_path / 'whole', fit=fit)
+    for at in ((1, 3), (2, 0)):
+        killed(tmp_path / f'{at}', *at, fit=fit)
+        assert_equal(run(tmp_path / f'{at}', fit=fit), whole)
+
+
 def test_a_plain_generator_is_told_where_to_begin(tmp_path):
     def fit(model, checkpoint, arguments):
         def batches(at):

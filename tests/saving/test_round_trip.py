@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import kjax
+from kjax.layers import BatchNormalization, Dense, Dropout, Input
+from kjax.models import Model, Sequential
 from kjax.saving.layout import LIMIT, save_attributes_to_hdf5_group
 from tests.saving.genuine import Genuine
 
@@ -157,3 +159,38 @@ def test_an_optax_optimizer_is_left_out_with_a_warning(tmp_path):
         model.save(tmp_path / 'm.h5')
     with pytest.warns(UserWarning, match='not. compiled'):
         kjax.models.load_model(tmp_path / 'm.h5')
+
+
+def test_frozen_nested_models_stay_frozen_and_train_on(tmp_path):
+    """Genuine Keras 2 forgets the flag of a nested model, and with it the optimizer's state."""
+    x = Input((4,))
+    inner = Sequential([Dense(4, input_shape=(4,)), BatchNormalization()], name='inner')
+    branch = Model(x, Dense(3)(x), name='branch')
+    inner.trainable = branch.trainable = False
+    model = Model(x, Dense(2)(branch(inner(x))))
+    model.compile('adam', 'mse')
+    data = np.random.rand(8, 4), np.random.rand(8, 2)
+    for _ in range(2):
+        model.train_on_batch(*data)
+    model.save(tmp_path / 'm.h5')
+    again = kjax.models.load_model(tmp_path / 'm.h5')
+    assert len(again.trainable_weights) == len(model.trainable_weights) == 2
+    for _ in range(3):
+        assert model.train_on_batch(*data) == again.train_on_batch(*data)
+
+
+@pytest.mark.parametrize('nested', [True, False])
+def test_a_model_called_for_the_test_phase_stays_so(tmp_path, nested):
+    layers = [Dense(4, input_shape=(4,)), BatchNormalization(), Dropout(0.5)]
+    inner = Sequential(layers, name='inner')
+    x = Input((4,))
+    model = Model(x, (inner if nested else layers[1])(x, training=False))
+    model.compile('sgd', 'mse')
+    model.save(tmp_path / 'm.h5')
+    again = kjax.models.load_model(tmp_path / 'm.h5')
+    data = np.random.rand(8, 4), np.random.rand(8, 4)
+    statistics = model.get_weights()[-2]
+    for m in (model, again):
+        assert m.evaluate(*data, verbose=0) == pytest.approx(m.train_on_batch(*data), rel=1e-6)
+    np.testing.assert_array_equal(model.get_weights()[-2], statistics)
+    assert kjax.backend.fixed_phase() is None

@@ -2,10 +2,16 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
+import orbax.checkpoint as ocp
 import pytest
 
 import kjax
@@ -59,8 +65,6 @@ def test_convert_writes_todays_layout(tmp_path, capsys):
 
 
 def test_convert_writes_flax_variables(tmp_path, capsys):
-    import orbax.checkpoint as ocp
-
     genuine = Genuine('2.2.4-tensorflow-cnn_a')
     assert main(['convert', '--json', str(genuine.path), str(tmp_path / 'new')]) == 0
     assert json.loads(capsys.readouterr().out)['format'] == 'orbax'
@@ -123,3 +127,87 @@ def test_it_runs_as_a_module():
         timeout=120,
     )
     assert done.returncode == 0 and json.loads(done.stdout)['holds'] == 'model', done.stderr
+
+
+def test_converted_variables_train_in_a_flax_program_of_ones_own(tmp_path):
+    """Plain linen modules of the layers' names, an Optax loop, and the genuine losses."""
+
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.tanh(nn.Dense(6, name='dense_1')(x))
+            return nn.Dense(2, name='dense_2')(x)
+
+    model = kjax.models.Sequential(
+        [
+            kjax.layers.Dense(6, activation='tanh', input_shape=(4,), name='dense_1'),
+            kjax.layers.Dense(2, name='dense_2'),
+        ]
+    )
+    model.compile(kjax.optimizers.SGD(0.1), 'mse')
+    model.save(tmp_path / 'old.h5')
+    assert main(['convert', str(tmp_path / 'old.h5'), str(tmp_path / 'new')]) == 0
+    variables = ocp.StandardCheckpointer().restore(tmp_path / 'new' / 'variables')
+    x, y = np.random.rand(8, 4).astype('f4'), np.random.rand(8, 2).astype('f4')
+    rule = optax.sgd(0.1)
+    state = rule.init(variables['params'])
+
+    @jax.jit
+    def step(params, state):
+        loss, grads = jax.value_and_grad(lambda p: jnp.mean((Net().apply({'params': p}, x) - y) ** 2))(params)
+        updates, state = rule.update(grads, state)
+        return optax.apply_updates(params, updates), state, loss
+
+    params = variables['params']
+    for _ in range(3):
+        params, state, loss = step(params, state)
+        np.testing.assert_allclose(loss, model.train_on_batch(x, y), rtol=1e-5)
+
+
+def test_nobody_reads_the_output():
+    """As with other tools of a pipe: no message, and the status of a program ended by SIGPIPE."""
+    command = [sys.executable, '-m', 'kjax', 'inspect', '--quick', str(FOLDER / '2.2.4-tensorflow-wide_a.h5')]
+    done = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done.stdout.close()
+    assert done.wait(120) == 141 and done.stderr.read() == b''
+    done.stderr.close()
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid'), reason='POSIX permissions')
+def test_a_file_that_may_not_be_read(tmp_path, capsys):
+    path = write(tmp_path / 'a.h5', sequential(DENSE))
+    path.chmod(0)
+    superuser = os.geteuid() == 0
+    if superuser:
+        os.seteuid(65534)
+    try:
+        assert main(['inspect', str(path)]) == 1
+        with pytest.raises(PermissionError):
+            kjax.models.load_model(path)
+    finally:
+        if superuser:
+            os.seteuid(0)
+    assert capsys.readouterr().err == f'kjax: {path}: Permission denied\n'
+
+
+def test_a_folder_that_is_not_there(tmp_path, capsys):
+    old = str(FOLDER / '2.2.4-tensorflow-mlp_a.h5')
+    assert main(['convert', old, str(tmp_path / 'none' / 'new.h5')]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith('kjax: no such file: ') and str(tmp_path / 'none') in err and '.part' not in err
+    assert main(['inspect', str(tmp_path)]) == 1
+    assert 'a regular file was required' in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_without_a_traceback(capsys, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('kjax.saving.cli.describe_file', interrupted)
+    assert main(['inspect', 'a.h5']) == 130
+    assert capsys.readouterr() == ('', '')
+
+
+def test_errors_are_json_too(capsys):
+    assert main(['inspect', '--json', '/nobody/there.h5']) == 1
+    assert json.loads(capsys.readouterr().out) == {'error': 'no such file: /nobody/there.h5'}

@@ -23,6 +23,8 @@ from kjax.layers import (
 )
 from kjax.models import Model, Sequential, load_model
 from kjax.saving import preprocess_weights_for_loading
+from kjax.saving.gate import open_gate
+from kjax.saving.producer import producer_of
 from tests.saving.genuine import Genuine
 
 
@@ -185,8 +187,29 @@ def test_kernels_whose_ordering_the_file_does_not_tell_need_a_hint(tmp_path):
     with pytest.raises(ValueError, match="image_dim_ordering='th' or 'tf'"):
         model.load_weights(path)
     for ordering, wanted in (('tf', kernel), ('th', kernel.transpose(2, 3, 1, 0))):
-        kjax.saving.load_weights(model, path, image_dim_ordering=ordering)
+        model.load_weights(path, image_dim_ordering=ordering)
         np.testing.assert_array_equal(model.get_weights()[0], wanted)
+
+
+def test_a_file_that_does_not_say_who_wrote_it_is_read_as_the_caller_says(tmp_path):
+    kernel = np.random.rand(3, 3, 2, 5).astype('f4')
+    path = keras1_file(tmp_path / 'w.h5', {'c': {'c/own:0': kernel, 'c/two:0': np.zeros(5, 'f4')}}, version=None)
+    model = Sequential([Conv2D(5, (3, 3), input_shape=(8, 8, 2))])
+    with pytest.raises(ValueError, match=r"Pass producer=, e\.g\. producer='2\.2\.4-tensorflow'"):
+        model.load_weights(path)
+    model.load_weights(path, producer='2.2.4-theano')
+    np.testing.assert_array_equal(model.get_weights()[0], kernel[::-1, ::-1])
+    model.load_weights(path.read_bytes(), producer='2.2.4-tensorflow')
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+    with pytest.raises(TypeError, match='produced'):
+        model.load_weights(path, produced='2.2.4')
+
+
+def test_names_of_keras_1_without_a_slash_tell_the_generation(tmp_path):
+    arrays = {'a_W:0': np.ones((3, 3), 'f4'), 'a_W_carry:0': np.ones((3, 3), 'f4'), 'a_depthwise_kernel:0': np.ones(3)}
+    with h5py.File(keras1_file(tmp_path / 'w.h5', {'a': arrays}, version=None), 'r') as f, open_gate(f) as gate:
+        assert producer_of(gate, names=list(arrays)).generation == 'keras1'
+        assert producer_of(gate, names=['a/kernel:0', 'b_W:0']) is None
 
 
 def test_kernels_whose_shape_tells_need_none(tmp_path):
