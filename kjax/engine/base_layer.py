@@ -6,6 +6,7 @@ import inspect
 import re
 
 import numpy as np
+from flax.errors import ScopeParamShapeError
 
 from kjax import backend as K
 from kjax import initializers, mixed_precision
@@ -344,7 +345,14 @@ class Layer(AddedMetrics, Connections):
             training = bool(K.fixed_phase())
         dtype = self.compute_dtype if dtype is None else dtype
         precision = {} if dtype is None else {"dtype": dtype}
-        outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise, **precision)
+        try:
+            outputs, stats = run_module(module, bound, inputs, kwargs, training=training, rowwise=rowwise, **precision)
+        except ScopeParamShapeError:
+            shapes = [tuple(x.shape) for x in inputs if hasattr(x, "shape")]
+            raise ValueError(
+                f"Layer {self.name}: inputs of shapes {shapes} do not fit its weights "
+                f"{[(w.short_name, tuple(w.shape)) for w in self.weights]}."
+            ) from None
         if training is None and knows_phase(module):
             for t in symbolic_leaves(outputs):
                 t._uses_learning_phase = True

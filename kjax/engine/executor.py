@@ -216,6 +216,8 @@ def _computes_in_float16(program) -> bool:
 
 def _in_floatx(y) -> np.ndarray:
     y = np.asarray(y)
+    if y.dtype.itemsize != 2:
+        return y
     return y.astype(K.floatx()) if str(y.dtype) in ("bfloat16", "float16") and str(y.dtype) != K.floatx() else y
 
 

@@ -255,11 +255,10 @@ def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> lis
     size = feed.size if steps is None else steps * batch_size
     if size <= batch_size and steps is None:
         pad = _bucket(size, batch_size, model._placement) if executor.rowwise else None
-        order = np.arange(size)
         if pad is None or pad == size:
             batch, _ = feed.whole()
         else:
-            batch, _ = feed.batch(order, pad)
+            batch, _ = feed.batch(np.arange(size), pad)
         phase.batch_begins(0, size)
         _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
         results = [np.array(y) for y in executor.on_host(outputs, batch, size)]

@@ -8,7 +8,7 @@ from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding, read_strides
 from kjax.layers.fields import read_data_format, sizes
 from kjax.layers.recurrent import _CellLayer, _of_cell
-from kjax.layers.recurrent_cells import BuiltInCell, forget_bias, module_activation, part
+from kjax.layers.recurrent_cells import BuiltInCell, ForgetBias, module_activation, part
 from kjax.layers.rnn import RNN, sizes_of
 from kjax.nn.conv_recurrent import ConvLSTM2D as ConvLSTMModule
 from kjax.nn.shapes import window_length
@@ -182,7 +182,7 @@ class ConvLSTM2DCell(BuiltInCell):
 
     def initial_bias(self):
         n = self.filters
-        return forget_bias(self.bias_initializer, n, n, 2 * n) if self.unit_forget_bias else self.bias_initializer
+        return ForgetBias(self.bias_initializer, n, n, 2 * n) if self.unit_forget_bias else self.bias_initializer
 
     def build(self, input_shape):
         if isinstance(input_shape, list):

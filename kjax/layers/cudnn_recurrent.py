@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.fields import positive_int, read_fields, write_fields
-from kjax.layers.recurrent_cells import forget_bias, part
+from kjax.layers.recurrent_cells import ForgetBias, part
 from kjax.layers.rnn import RNN, run_sequence
 from kjax.nn import recurrent
 
@@ -240,7 +240,7 @@ class CuDNNLSTM(_CuDNNRNN):
 
     def initial_bias(self):
         n = self.units
-        return forget_bias(self.bias_initializer, 5 * n, n, 2 * n) if self.unit_forget_bias else self.bias_initializer
+        return ForgetBias(self.bias_initializer, 5 * n, n, 2 * n) if self.unit_forget_bias else self.bias_initializer
 
     def _module(self):
         return recurrent.CuDNNLSTM(

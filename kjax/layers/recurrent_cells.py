@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from kjax import activations
+from kjax import activations, initializers
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
 from kjax.layers.fields import positive_int, rate, read_fields, write_fields
 from kjax.nn import recurrent
 from kjax.nn.recurrent_cells import UNITWISE
 
-__all__ = ["BuiltInCell", "GRUCell", "LSTMCell", "SimpleRNNCell", "forget_bias", "module_activation"]
+__all__ = ["BuiltInCell", "ForgetBias", "GRUCell", "LSTMCell", "SimpleRNNCell", "module_activation"]
 
 
 def module_activation(function):
@@ -20,19 +20,21 @@ def module_activation(function):
     return name if name in UNITWISE and getattr(activations, name, None) is function else function
 
 
-def forget_bias(initializer, before, ones, after):
+class ForgetBias:
     """An initializer for a bias of `before` + `ones` + `after` numbers: ones in the middle, else from `initializer`."""
 
-    def initialize(shape, dtype=None):
-        first = [_values(initializer, (before,), dtype), np.ones(ones, dtype or K.floatx())]
-        return np.concatenate([*first, _values(initializer, (after,), dtype)])
+    def __init__(self, initializer, before, ones, after):
+        self.initializer, self.sizes = initializer, (before, ones, after)
 
-    return initialize
+    def __call__(self, shape, dtype=None):
+        return self.prepare(shape, dtype)()
 
-
-def _values(initializer, shape, dtype):
-    value = initializer(shape)
-    return np.asarray(K.eval(value) if K.is_tensor(value) else value, dtype=dtype or K.floatx())
+    def prepare(self, shape, dtype=None):
+        """As `Initializer.prepare`: numbers are made when they are needed, not where a file brings them."""
+        dtype = dtype or K.floatx()
+        before, ones, after = self.sizes
+        first, last = [initializers.prepare(self.initializer, (n,), dtype) for n in (before, after)]
+        return lambda: np.concatenate([np.asarray(part, dtype) for part in (first(), np.ones(ones, dtype), last())])
 
 
 def part(weight, position):
@@ -383,7 +385,7 @@ class LSTMCell(BuiltInCell):
 
     def initial_bias(self):
         n = self.units
-        return forget_bias(self.bias_initializer, n, n, 2 * n) if self.unit_forget_bias else self.bias_initializer
+        return ForgetBias(self.bias_initializer, n, n, 2 * n) if self.unit_forget_bias else self.bias_initializer
 
     def module(self, **options):
         activation = module_activation(self.recurrent_activation)

@@ -219,3 +219,9 @@ def test_clones_have_their_own_weights():
     x = Input((3,))
     on_tensor = clone_model(model, input_tensors=x)
     assert on_tensor.inputs[0] is x
+
+
+def test_a_nested_model_called_on_another_shape_names_the_layer():
+    inner = keras.models.Sequential([keras.layers.Dense(3, input_shape=(4,), name="first")])
+    with pytest.raises(ValueError, match=r"Layer first: inputs of shapes \[\(None, 5\)\] do not fit its weights"):
+        inner(keras.layers.Input((5,)))

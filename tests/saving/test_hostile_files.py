@@ -438,6 +438,24 @@ CONFIG_BOMBS = {
             'config': {'name': 'd', 'input_dim': 2**40, 'output_dim': 512, 'batch_input_shape': [None, 4]},
         }
     ],
+    **{
+        f'bias of {name}': [
+            {'class_name': name, 'config': {'name': 'd', 'units': 2**31, 'batch_input_shape': [None, 4, 4]}}
+        ]
+        for name in ('LSTM', 'CuDNNLSTM', 'GRU')
+    },
+    'bias of ConvLSTM2D': [
+        {
+            'class_name': 'ConvLSTM2D',
+            'config': {'name': 'd', 'filters': 2**31, 'kernel_size': 1, 'batch_input_shape': [None, 3, 4, 4, 2]},
+        }
+    ],
+    'states': [
+        {
+            'class_name': 'LSTM',
+            'config': {'name': 'd', 'units': 2**13, 'stateful': True, 'batch_input_shape': [2**21, 4, 4]},
+        }
+    ],
     'orthogonal': [{'class_name': 'LSTM', 'config': {'name': 'd', 'units': 2**20, 'batch_input_shape': [None, 4, 4]}}],
 }
 
