@@ -1,6 +1,5 @@
 """The training loop: figures, dispatch, compilation, interruption, devices."""
 
-
 import numpy as np
 import optax
 import pytest
