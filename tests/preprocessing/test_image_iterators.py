@@ -281,7 +281,7 @@ def test_wrong_folders(folder, tmp_path):
         generator.flow_from_directory(folder / "nowhere")
     empty = generator.flow_from_directory(folder / "emus")
     assert (empty.samples, empty.num_classes, len(empty)) == (0, 0, 0)
-    with pytest.raises(ValueError, match="DirectoryIterator has no samples"):
+    with pytest.raises(ValueError, match="DirectoryIterator has no samples in .*emus"):
         next(empty)
     with pytest.warns(UserWarning, match=r"no folder for the classes \['cows'\]"):
         generator.flow_from_directory(folder, classes=["cats", "cows"])
@@ -422,3 +422,14 @@ def test_an_unreadable_image_in_a_folder_is_named(tmp_path):
     batches = ImageDataGenerator().flow_from_directory(str(tmp_path))
     with pytest.raises(OSError, match=r"load_img: .*cut.png: cannot be read as an image: cannot identify image file$"):
         next(batches)
+
+
+def test_a_class_folder_without_images_is_a_class(tmp_path, capsys):
+    for name in ("cats", "dogs"):
+        (tmp_path / name).mkdir()
+    Image.fromarray(np.zeros((6, 5, 3), "uint8")).save(tmp_path / "cats" / "1.png")
+    iterator = ImageDataGenerator().flow_from_directory(tmp_path, target_size=(4, 4))
+    assert "Found 1 images belonging to 2 classes." in capsys.readouterr().out
+    x, y = next(iterator)
+    assert iterator.class_indices == {"cats": 0, "dogs": 1}
+    assert x.shape == (1, 4, 4, 3) and y.tolist() == [[1.0, 0.0]]

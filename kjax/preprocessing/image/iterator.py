@@ -71,7 +71,8 @@ class Iterator(Sequence):
         self.reset()
         while True:
             if self.n == 0:
-                raise ValueError(f"{type(self).__name__} has no samples")
+                place = getattr(self, "directory", None)
+                raise ValueError(f"{type(self).__name__} has no samples" + (f" in {place}" if place else ""))
             if self.seed is not None:
                 np.random.seed(self.seed + self.total_batches_seen)
             if self.batch_index == 0:
