@@ -26,6 +26,7 @@ from kjax import (
 from kjax.compat.aliases import install_as_keras, install_legacy_paths
 from kjax.compat.legacy import apply as _accept_older_names
 from kjax.engine.input_layer import Input
+from kjax.host_memory import keep_freed_memory as _keep_freed_memory
 from kjax.models import Model, Sequential
 
 # Scripts ask `keras.__version__` which Keras they run on: the API's version, with kjax's own behind the plus sign.
@@ -57,5 +58,6 @@ __all__ = [
     "wrappers",
 ]
 
+_keep_freed_memory()
 install_legacy_paths()
 _accept_older_names()
