@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kjax.backend.config import floatx
+from kjax.backend.config import dtype_name
 from kjax.backend.operation import as_array, int_of, tensor_op
 from kjax.backend.variables import eval, variable
+from kjax.nn.masks import kept
 
 __all__ = [
     "dropout", "random_binomial", "random_normal", "random_normal_variable", "random_uniform",
@@ -32,10 +33,6 @@ def _seed(seed):
     return None if seed is None else int(seed) % 2**32
 
 
-def _type(dtype) -> str:
-    return str(jax.dtypes.canonicalize_dtype(dtype or floatx()))
-
-
 @tensor_op(name="random_normal", context=True, always=True, rowwise=_per_row)
 def _normal(ctx, shape, mean, stddev, dtype, seed):
     return jax.random.normal(ctx.next_key(seed), _sizes(shape), dtype) * stddev + mean
@@ -50,7 +47,7 @@ def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
         dtype: str; default `floatx()`.
         seed: int: the same numbers in the n-th evaluation of every program; None: they follow `np.random.seed`.
     """
-    return _normal(shape, mean, stddev, _type(dtype), _seed(seed))
+    return _normal(shape, mean, stddev, dtype_name(dtype, "random_normal"), _seed(seed))
 
 
 @tensor_op(name="random_uniform", context=True, always=True, rowwise=_per_row)
@@ -65,7 +62,7 @@ def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     Args:
         minval, maxval: numbers or tensors; ints where `dtype` is an integer type.
     """
-    return _uniform(shape, minval, maxval, _type(dtype), _seed(seed))
+    return _uniform(shape, minval, maxval, dtype_name(dtype, "random_uniform"), _seed(seed))
 
 
 @tensor_op(name="random_binomial", context=True, always=True, rowwise=_per_row)
@@ -79,7 +76,7 @@ def random_binomial(shape, p=0.0, dtype=None, seed=None):
     Args:
         p: number, 0..1.
     """
-    return _binomial(shape, p, _type(dtype), _seed(seed))
+    return _binomial(shape, p, dtype_name(dtype, "random_binomial"), _seed(seed))
 
 
 @tensor_op(name="truncated_normal", context=True, always=True, rowwise=_per_row)
@@ -89,7 +86,7 @@ def _truncated(ctx, shape, mean, stddev, dtype, seed):
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normal random numbers within 2 stddev of the mean; arguments as for `random_normal`."""
-    return _truncated(shape, mean, stddev, _type(dtype), _seed(seed))
+    return _truncated(shape, mean, stddev, dtype_name(dtype, "truncated_normal"), _seed(seed))
 
 
 @tensor_op(context=True, always=True, rowwise=lambda tensors, args, kwargs: len(tensors) == 1 and tensors[0] is args[0])
@@ -100,7 +97,8 @@ def _dropout(ctx, x, level, noise_shape, seed):
         if noise_shape is None
         else tuple(n if d is None else int_of(d) for d, n in zip(noise_shape, x.shape, strict=True))
     )
-    keep = jax.random.bernoulli(ctx.next_key(seed), 1.0 - level, shape)
+    key = ctx.next_key(seed)
+    keep = kept(key, level, shape) if isinstance(level, (int, float)) else jax.random.bernoulli(key, 1.0 - level, shape)
     return jnp.where(keep, x / (1.0 - level), jnp.zeros((), x.dtype))
 
 

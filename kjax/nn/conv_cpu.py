@@ -42,31 +42,33 @@ def input_gradient(g, w, geometry):
         return _full(_spread(g, s), _flip(w), d, lo, geometry.size)
     # With p + lo = q' * s + r and i = t * s + r: x[p] = sum_t g[q' - t] w[t * s + r], for each phase r of the stride a
     # plain convolution with the taps of that phase. The phases then take turns.
-    axes = range(len(s))
-    first = [lo[a] // s[a] for a in axes]
-    count = [(geometry.size[a] - 1 + lo[a]) // s[a] + 1 - first[a] for a in axes]
     if w.shape[-1] * math.prod(s) <= _FEW_CHANNELS or all(k % f == 0 for k, f in zip(geometry.kernel, s, strict=True)):
-        y = _all_phases(g, w, s, first, count)
-    else:
-        y = _each_phase(g, w, s, first, count)
-    start = [lo[a] - first[a] * s[a] for a in axes]
-    return _crop(_interleave(y, count, s), start, geometry.size)
+        return _all_phases(g, w, geometry)
+    return _each_phase(g, w, geometry)
 
 
-def _each_phase(g, w, strides, first, count):
-    """(*phases, batch, *count, channels): one convolution for each phase, with just its own taps."""
+def _each_phase(g, w, geometry):
+    """One convolution for each phase, with just its own taps and the positions that are wanted."""
+    s, lo = geometry.strides, [p[0] for p in geometry.pads]
+    count = [-(-m // f) for m, f in zip(geometry.size, s, strict=True)]
     parts = []
-    for phase in itertools.product(*map(range, strides)):
-        taps = w[tuple(slice(r, None, f) for r, f in zip(phase, strides, strict=True))]
+    for offset in itertools.product(*map(range, s)):  # p = q * s + offset
+        first, phase = zip(*map(divmod, map(sum, zip(offset, lo, strict=True)), s), strict=True)
+        taps = w[tuple(slice(r, None, f) for r, f in zip(phase, s, strict=True))]
         if 0 in taps.shape:
             parts.append(jnp.zeros((g.shape[0], *count, w.shape[-1]), g.dtype))
         else:
-            parts.append(_full(g, _flip(taps), (1,) * len(strides), first, count))
-    return jnp.stack(parts).reshape(*strides, *parts[0].shape)
+            parts.append(_full(g, _flip(taps), (1,) * len(s), first, count))
+    y = _interleave(jnp.stack(parts).reshape(*s, *parts[0].shape), count, s)
+    return _crop(y, [0] * len(s), geometry.size)
 
 
-def _all_phases(g, w, strides, first, count):
+def _all_phases(g, w, geometry):
     """The same from one convolution, whose channels are the phases' and which has zeros for the taps a phase lacks."""
+    strides, lo = geometry.strides, [p[0] for p in geometry.pads]
+    first = [b // f for b, f in zip(lo, strides, strict=True)]
+    count = [(m - 1 + b) // f + 1 - q for m, b, f, q in zip(geometry.size, lo, strides, first, strict=True)]
+    start = [b - q * f for b, q, f in zip(lo, first, strides, strict=True)]
     n, channels = len(strides), w.shape[-1]
     taps = [-(-k // f) for k, f in zip(w.shape, strides, strict=False)]
     fill = [(0, t * f - k) for t, f, k in zip(taps, strides, w.shape, strict=False)]
@@ -75,8 +77,8 @@ def _all_phases(g, w, strides, first, count):
     w = w.reshape(*shape, *w.shape[n:])
     w = w.transpose([*range(0, 2 * n, 2), 2 * n, *range(1, 2 * n, 2), 2 * n + 1]).reshape(*taps, w.shape[2 * n], -1)
     y = _full(g, _flip(w), (1,) * n, first, count)
-    y = y.reshape(*y.shape[:-1], *strides, channels)
-    return y.transpose([*range(n + 1, 2 * n + 1), *range(n + 1), 2 * n + 1])
+    y = y.reshape(*y.shape[:-1], *strides, channels).transpose([*range(n + 1, 2 * n + 1), *range(n + 1), 2 * n + 1])
+    return _crop(_interleave(y, count, strides), start, geometry.size)
 
 
 def _interleave(y, count, strides):

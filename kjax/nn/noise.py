@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from kjax.nn.masks import kept
+
 __all__ = ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 
 # SELU's constants: alpha * scale is what its negative side tends to (Klambauer et al., 2017).
@@ -45,7 +47,7 @@ class Dropout(_Noise):
     def __call__(self, x, training=False):
         if not training or self.rate == 0.0:
             return x
-        keep = jax.random.bernoulli(self._key(self.seed), 1.0 - self.rate, _mask_shape(x.shape, self.noise_shape))
+        keep = kept(self._key(self.seed), self.rate, _mask_shape(x.shape, self.noise_shape))
         return jnp.where(keep, x / (1.0 - self.rate), jnp.zeros((), x.dtype))
 
 
@@ -56,7 +58,7 @@ class GaussianNoise(_Noise):
 
     @nn.compact
     def __call__(self, x, training=False):
-        if not training:
+        if not training or self.stddev == 0.0:
             return x
         return x + self.stddev * jax.random.normal(self._key(None), x.shape, x.dtype)
 
@@ -86,7 +88,7 @@ class AlphaDropout(_Noise):
         if not training or not 0.0 < self.rate < 1.0:
             return x
         low = -SELU_ALPHA * SELU_SCALE
-        keep = jax.random.bernoulli(self._key(self.seed), 1.0 - self.rate, _mask_shape(x.shape, self.noise_shape))
+        keep = kept(self._key(self.seed), self.rate, _mask_shape(x.shape, self.noise_shape))
         a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
         b = -a * low * self.rate
         return a * jnp.where(keep, x, jnp.asarray(low, x.dtype)) + b

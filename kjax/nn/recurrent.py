@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from kjax.nn import recurrent_cells as cells
+from kjax.nn.masks import kept
 from kjax.nn.recurrence import recurrence
 from kjax.nn.recurrent_products import MatMul
 
@@ -18,9 +18,8 @@ UNROLLED = 8
 
 def dropout_masks(rng, rate: float, count: int, like):
     """`count` masks of the shape of `like`, (count, ...): 1 / (1 - rate) with probability 1 - rate, else 0."""
-    keep = 1.0 - rate
-    kept = jax.random.bernoulli(rng, keep, (count, *like.shape))
-    return kept.astype(like.dtype) / jnp.asarray(keep, like.dtype)
+    mask = kept(rng, rate, (count, *like.shape))
+    return mask.astype(like.dtype) / jnp.asarray(1.0 - rate, like.dtype)
 
 
 def choose_cell(step, units, *activations):
