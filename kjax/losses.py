@@ -187,6 +187,27 @@ def hinge(y_true, y_pred):
     return _hinge(y_true, y_pred, 1)
 
 
+@op(rowwise=True)
+def _signs(y_true):
+    """-1 and 1 for labels that are all 0 or 1 (rows that only pad a batch are such, too); others as they are."""
+    y_true = jnp.asarray(y_true)
+    labels = jnp.all((y_true == 0) | (y_true == 1))
+    return jnp.where(labels, 2 * y_true - 1, y_true)
+
+
+def _hinge_of_labels(y_true, y_pred):
+    """`hinge` from 2.3 on: y_true may be 0 or 1, too."""
+    return _hinge(_signs(y_true), y_pred, 1)
+
+
+def _squared_hinge_of_labels(y_true, y_pred):
+    """`squared_hinge` from 2.3 on: y_true may be 0 or 1, too."""
+    return _hinge(_signs(y_true), y_pred, 2)
+
+
+_hinge_of_labels.__name__, _squared_hinge_of_labels.__name__ = "hinge", "squared_hinge"  # what they are saved as
+
+
 def categorical_hinge(y_true, y_pred):
     """max(max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1, 0) over the last axis; y_true is one-hot."""
     return _categorical_hinge(y_true, y_pred)
@@ -259,6 +280,10 @@ mape = MAPE = mean_absolute_percentage_error
 msle = MSLE = mean_squared_logarithmic_error
 kld = KLD = kullback_leibler_divergence
 cosine = cosine_similarity = cosine_proximity
+
+
+# losses that 2.3 and later compute otherwise under the same name
+LATER = {"hinge": _hinge_of_labels, "squared_hinge": _squared_hinge_of_labels}
 
 
 class Reduction:
@@ -426,14 +451,14 @@ class Hinge(LossFunctionWrapper):
     """`hinge`; `reduction`, `name`: see `Loss`."""
 
     def __init__(self, reduction=Reduction.SUM_OVER_BATCH_SIZE, name="hinge"):
-        super().__init__(hinge, reduction, name)
+        super().__init__(_hinge_of_labels, reduction, name)
 
 
 class SquaredHinge(LossFunctionWrapper):
     """`squared_hinge`; `reduction`, `name`: see `Loss`."""
 
     def __init__(self, reduction=Reduction.SUM_OVER_BATCH_SIZE, name="squared_hinge"):
-        super().__init__(squared_hinge, reduction, name)
+        super().__init__(_squared_hinge_of_labels, reduction, name)
 
 
 class CategoricalHinge(LossFunctionWrapper):

@@ -300,8 +300,8 @@ class OptaxOptimizer(Optimizer):
     def __init__(self, optimizer, **kwargs):
         if not isinstance(optimizer, optax.GradientTransformation):
             raise TypeError(
-                "OptaxOptimizer: optimizer must be an optax.GradientTransformation, "
-                f"received {type(optimizer).__name__}."
+                "OptaxOptimizer: optimizer must be an optax.GradientTransformation, received "
+                f"{type(optimizer).__name__}."
             )
         super().__init__(**kwargs)
         self.optimizer = optimizer
@@ -390,6 +390,11 @@ def get(identifier):
         return deserialize(identifier)
     if isinstance(identifier, str):
         return deserialize({"class_name": identifier, "config": {}})
+    if isinstance(identifier, type):
+        raise ValueError(
+            f"optimizer must be an instance, {identifier.__name__}(...), or a name; received the class itself: "
+            f"{identifier!r}."
+        )
     raise ValueError(
         "Could not interpret optimizer identifier: it must be a name, a config dict, an Optimizer or an Optax "
         f"transformation, received {identifier!r}."

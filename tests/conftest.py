@@ -1,5 +1,7 @@
 """Set-up of every test: the CPU with eight simulated devices, nobody's own Keras settings, one seed."""
 
+import ctypes
+import gc
 import os
 import random
 import signal
@@ -15,14 +17,37 @@ if DEVICES not in os.environ.get('XLA_FLAGS', ''):
 os.environ['KERAS_HOME'] = tempfile.mkdtemp(prefix='kjax-tests-')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
+import jax
 import numpy as np
 import pytest
+
+# What a test process may hold before it drops the programs compiled so far.
+MOST_RESIDENT = 2 << 30
 
 
 @pytest.fixture(autouse=True)
 def seed():
     random.seed(0)
     np.random.seed(0)
+
+
+def resident():
+    """Bytes of memory this process holds; 0 where the system does not say."""
+    if not os.path.exists("/proc/self/statm"):
+        return 0
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory():
+    """Compiled programs pile up from module to module; glibc keeps what they held until it is asked for it."""
+    yield
+    if resident() > MOST_RESIDENT:
+        jax.clear_caches()
+        gc.collect()
+        if hasattr(ctypes.CDLL(None), "malloc_trim"):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class Interrupt:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from kjax import backend as K
 from kjax import layers
 from kjax.applications.common import channel_axis, check_weights, finished, image_input, input_shape_of, pooled
@@ -32,11 +34,11 @@ def block_v1(x, filters, name, stride, first):
     return layers.Activation("relu", name=name + "_out")(y)
 
 
-def stage_v1(x, filters, blocks, name, last):
+def stage(block, x, filters, blocks, name, last):
     """The first block of a stage halves the size (in stage 2 the pooling did)."""
     stride = 1 if name == "conv2" else 2
     for i in range(1, blocks + 1):
-        x = block_v1(x, filters, f"{name}_block{i}", stride if i == 1 else 1, first=i == 1)
+        x = block(x, filters, f"{name}_block{i}", stride if i == 1 else 1, first=i == 1)
     return x
 
 
@@ -92,15 +94,7 @@ def block_x(x, filters, name, stride, first, groups=32):
     return layers.Activation("relu", name=name + "_out")(y)
 
 
-def stage_x(x, filters, blocks, name, last):
-    """The first block of a stage halves the size (in stage 2 the pooling did)."""
-    stride = 1 if name == "conv2" else 2
-    for i in range(1, blocks + 1):
-        x = block_x(x, filters, f"{name}_block{i}", stride if i == 1 else 1, first=i == 1)
-    return x
-
-
-_STAGES = {"": stage_v1, "V2": stage_v2, "X": stage_x}
+_STAGES = {"": functools.partial(stage, block_v1), "V2": stage_v2, "X": functools.partial(stage, block_x)}
 
 
 def build(title, kind, depth, include_top, weights, input_tensor, input_shape, pooling, classes):

@@ -16,6 +16,7 @@ __all__ = [
     "backend",
     "cast_to_floatx",
     "config_path",
+    "dtype_name",
     "epsilon",
     "floatx",
     "image_data_format",
@@ -121,6 +122,25 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
         raise ValueError(f"set_image_dim_ordering: dim_ordering must be tf or th; got {dim_ordering!r}.")
     set_image_data_format(ORDERING_TO_FORMAT[dim_ordering])
     _words["keras1"] = True
+
+
+def dtype_name(dtype, what: str) -> str:
+    """The name of the type that JAX computes in for `dtype`: 64-bit types are 32-bit ones unless floatx is 'float64'.
+
+    Args:
+        dtype: the name of a type of numbers, such a type, or None for `floatx()`.
+        what: whose argument it is, for the error.
+
+    Raises:
+        TypeError: when it names no type of numbers.
+    """
+    try:
+        found = np.dtype(floatx() if dtype is None else dtype)
+    except TypeError:
+        found = None
+    if found is None or not (found.kind in "biufc" or found.name.startswith(("bfloat", "float", "int", "uint"))):
+        raise TypeError(f"{what}: dtype must name a type of numbers, as 'float32' or 'int32' do; got {dtype!r}.")
+    return str(jax.dtypes.canonicalize_dtype(found))
 
 
 def cast_to_floatx(x) -> np.ndarray:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kjax.backend.config import dtype_name
 from kjax.backend.operation import as_array, at_once, tensor_op
 from kjax.graph import Context, KerasTensor, SubGraph, Variable, build_program, resolving
 from kjax.graph.context import current_resolver
@@ -229,7 +230,7 @@ def map_fn(fn, elems, name=None, dtype=None):
 
 @tensor_op(name="cast", rowwise=True)
 def _cast(x, dtype):
-    return x.astype(jax.dtypes.canonicalize_dtype(dtype))
+    return x.astype(dtype_name(dtype, "map_fn"))
 
 
 @tensor_op(name="fold", context=True, always=True)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kjax.backend.config import dtype_name
 from kjax.backend.operation import as_array, tensor_op
 from kjax.graph import elementwise
 
@@ -218,4 +219,4 @@ def cast(x, dtype):
         dtype: 'float16', 'float32', 'float64', 'bfloat16', 'int8' .. 'int64', 'uint8' .., 'bool'.
     Differs: 64-bit types are 32-bit ones unless `floatx()` is 'float64'.
     """
-    return as_array(x).astype(jax.dtypes.canonicalize_dtype(dtype))
+    return as_array(x).astype(dtype_name(dtype, "cast"))

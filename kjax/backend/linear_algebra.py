@@ -68,8 +68,8 @@ def _contracted(axes, x, y):
         raise ValueError(f"batch_dot: axes must not name the batch axis 0; got {tuple(axes)!r}.")
     if x.shape[a] != y.shape[b]:
         raise ValueError(
-            f"batch_dot: axis {a} of x and axis {b} of y must have the same size; "
-            f"got shapes {tuple(x.shape)} and {tuple(y.shape)}."
+            f"batch_dot: axis {a} of x and axis {b} of y must have the same size; got shapes {tuple(x.shape)} and "
+            f"{tuple(y.shape)}."
         )
     if x.shape[0] != y.shape[0]:
         raise ValueError(

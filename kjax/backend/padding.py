@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kjax.backend.config import normalize_data_format
 from kjax.backend.convolutions import images, one_of, per_axis
 from kjax.backend.operation import int_of, tensor_op
@@ -16,7 +18,9 @@ def _pad(x, padding, data_format, where):
 
 
 def _call(x, padding, rank, data_format, where):
-    if len(padding) != rank or any(len(p) != 2 or min(p) < 0 for p in padding):
+    if rank > 1 and isinstance(padding, (tuple, list)):  # Keras 1 gave one number for both sides of an axis
+        padding = [(p, p) if isinstance(p, (int, np.integer)) else p for p in padding]
+    if len(padding) != rank or any(np.ndim(p) != 1 or len(p) != 2 or min(p) < 0 for p in padding):
         raise ValueError(f"{where}: padding must be {rank} pair(s) (before, after) of ints >= 0; got {padding!r}.")
     pairs = tuple((int_of(before), int_of(after)) for before, after in padding)
     return _pad(x, pairs, normalize_data_format(data_format), where)
@@ -37,7 +41,7 @@ def spatial_2d_padding(x, padding=((1, 1), (1, 1)), data_format=None):
 
     Args:
         x: tensor of rank 4.
-        padding: ((top, bottom), (left, right)).
+        padding: ((top, bottom), (left, right)), or (rows, columns) as in Keras 1.
         data_format: 'channels_last', 'channels_first', or None for `image_data_format()`.
     """
     return _call(x, padding, 2, data_format, "spatial_2d_padding")

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kjax.backend.config import floatx
+from kjax.backend.config import dtype_name, floatx
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, int_of, tensor_op
 from kjax.graph.context import is_inferring
 from kjax.graph.record import TRIALS
@@ -244,7 +244,7 @@ def arange(start, stop=None, step=1, dtype="int32"):
     if stop is None:
         # a negative length gives an empty vector, as Theano's arange does
         start, stop = 0, builtin_max(start, 0)
-    return jnp.asarray(np.arange(start, stop, step, dtype=jax.dtypes.canonicalize_dtype(dtype)))
+    return jnp.asarray(np.arange(start, stop, step, dtype=dtype_name(dtype, "arange")))
 
 
 # -------------------------------------------------- pick

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kjax.backend.operation import as_array, tensor_op
+from kjax.graph.tensor import Op
 
 __all__ = ["densified", "is_scipy_sparse", "is_sparse", "to_dense"]
 
@@ -18,7 +19,10 @@ def densified(x):
 
 
 def is_sparse(tensor):
-    """Whether x is a SciPy sparse matrix, or a placeholder or Variable declared or made as a sparse one."""
+    """Whether x is a SciPy sparse matrix, an input or Variable declared or made as a sparse one, or joined of such."""
+    op = getattr(tensor, "op", None)
+    if isinstance(op, Op) and op.name == "concatenate":
+        return all(map(is_sparse, op.leaves))
     return is_scipy_sparse(tensor) or bool(getattr(tensor, "sparse", False))
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kjax.backend.config import floatx
+from kjax.backend.config import dtype_name
 from kjax.backend.naming import scoped_name
 from kjax.backend.operation import as_array, in_floatx, int_of, tensor_op
 from kjax.backend.placeholders import required_placeholders
@@ -36,7 +36,9 @@ def variable(value, dtype=None, name=None, constraint=None):
     sparse = is_scipy_sparse(value)
     if isinstance(value, (KerasTensor, Variable)):
         value = eval(value)
-    dtype = dtype or floatx()
+    dtype = dtype_name(dtype, "variable")
+    if value is None or isinstance(value, str):
+        raise TypeError(f"variable: value must be a number, an array or a symbolic tensor; got {value!r:.100}.")
     made = Variable(
         np.array(densified(value), dtype=dtype), name=scoped_name(name or "Variable"), constraint=constraint
     )
@@ -53,7 +55,7 @@ def constant(value, dtype=None, shape=None, name=None):
         shape: shape of the result; a single number fills it.
         name: ignored.
     """
-    value = np.asarray(value, dtype=dtype or floatx())
+    value = np.asarray(value, dtype=dtype_name(dtype, "constant"))
     if shape is not None:
         shape = tuple(int(d) for d in shape)
         if value.size != 1 and value.size != int(np.prod(shape)):
@@ -82,7 +84,7 @@ def placeholder(shape=None, ndim=None, dtype=None, sparse=False, name=None):
     elif isinstance(shape, (int, np.integer)):
         shape = (shape,)
     shape = tuple(None if d is None or int(d) < 0 else int(d) for d in shape)
-    dtype = str(jax.dtypes.canonicalize_dtype(dtype or floatx()))
+    dtype = dtype_name(dtype, "placeholder")
     made = KerasTensor(shape, dtype, name=scoped_name(name) + ":0" if name else None)
     made.sparse = bool(sparse)
     return made
@@ -102,11 +104,11 @@ def _known(shape):
 
 
 def _full(shape, value, dtype, name):
-    dtype, shape = dtype or floatx(), _known(shape)
+    dtype, shape = dtype_name(dtype, "ones" if value else "zeros"), _known(shape)
     if symbolic_leaves(shape) or (
         isinstance(shape, (list, tuple)) and any(isinstance(d, jax.core.Tracer) for d in shape)
     ):
-        return _filled(shape, value, str(jax.dtypes.canonicalize_dtype(dtype)))
+        return _filled(shape, value, dtype)
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
     return variable(np.full(shape, value), dtype, name)
 
@@ -146,12 +148,12 @@ def _like(x, value, dtype):
 
 def zeros_like(x, dtype=None, name=None):
     """Zeros of the shape (and, unless `dtype` says otherwise, type) of x."""
-    return _like(x, 0, None if dtype is None else str(jax.dtypes.canonicalize_dtype(dtype)))
+    return _like(x, 0, None if dtype is None else dtype_name(dtype, "zeros_like"))
 
 
 def ones_like(x, dtype=None, name=None):
     """Ones of the shape (and, unless `dtype` says otherwise, type) of x."""
-    return _like(x, 1, None if dtype is None else str(jax.dtypes.canonicalize_dtype(dtype)))
+    return _like(x, 1, None if dtype is None else dtype_name(dtype, "ones_like"))
 
 
 @tensor_op(rowwise=True)
@@ -162,6 +164,17 @@ def _identity(x):
 def identity(x, name=None):
     """A tensor with the value of x."""
     return _identity(x)
+
+
+@tensor_op(name="constant", rowwise=True, always=True)
+def _held(x):
+    return as_array(x)
+
+
+def as_tensor(x):
+    """The symbolic tensor that has the value of a Variable or of a JAX array; anything else as it is."""
+    known = isinstance(x, Variable) or (isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer))
+    return _held(x) if known else x
 
 
 # -------------------------------------------------- kinds

@@ -18,6 +18,8 @@ class Callback:
 
     Attributes:
         model: the model being trained.
+        validation_data: what `fit` validates on, list of input, target and weight arrays; None without, or where a
+            generator gives it.
         params: dict with `epochs`, `steps` or `samples` and `batch_size`, `verbose`, `metrics`, `do_validation`.
         uses_batches: whether the loop must stop at every batch for this callback; by default, whether a batch hook is
             overridden. Without such a callback many steps go to the device at once.

@@ -162,8 +162,8 @@ def install_as_keras() -> None:
         if present is not None and present is not sys.modules[PACKAGE] and not _is_drop_in(present):
             where = getattr(present, "__file__", None) or "an unknown place"
             raise ImportError(
-                f"install_as_keras: keras is imported already, from {where}; "
-                "call install_as_keras() before anything imports keras.",
+                f"install_as_keras: keras is imported already, from {where}; call install_as_keras() before anything "
+                "imports keras.",
                 name=KERAS,
             )
         install_legacy_paths()

@@ -10,6 +10,7 @@ from kjax import activations, constraints, initializers, regularizers
 from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers import BatchNormalization, Conv1D, Conv2D, Dense
+from kjax.utils.arguments import given
 
 
 class _DenseLike(Layer):
@@ -114,18 +115,7 @@ class MaxoutDense(_DenseLike):
         input_dim=None,
         **kwargs,
     ):
-        super().__init__(
-            init=init,
-            weights=weights,
-            W_regularizer=W_regularizer,
-            b_regularizer=b_regularizer,
-            activity_regularizer=activity_regularizer,
-            W_constraint=W_constraint,
-            b_constraint=b_constraint,
-            bias=bias,
-            input_dim=input_dim,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "output_dim", "nb_feature"), **kwargs)
         self.output_dim = output_dim
         self.nb_feature = nb_feature
 
@@ -181,18 +171,7 @@ class Highway(_DenseLike):
         **kwargs,
     ):
         kwargs.pop("transform_bias", None)
-        super().__init__(
-            init=init,
-            weights=weights,
-            W_regularizer=W_regularizer,
-            b_regularizer=b_regularizer,
-            activity_regularizer=activity_regularizer,
-            W_constraint=W_constraint,
-            b_constraint=b_constraint,
-            bias=bias,
-            input_dim=input_dim,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "activation"), **kwargs)
         self.activation = activations.get(activation)
 
     def build(self, input_shape):

@@ -13,6 +13,7 @@ from typing import Any
 from kjax.compat.attributes import Ordering, Renamed, RenamedSettable, accept_keras1_methods, accept_keras1_params
 from kjax.compat.calls import CALLS, METHODS
 from kjax.compat.convert import Interface, converted_call, converting, marked
+from kjax.compat.gates1 import accept_keras1_gates
 from kjax.compat.kernels1 import accept_keras1_flatten, accept_keras1_kernels, ordering_of_call, speak_keras1
 from kjax.compat.layers1 import accept_modes
 from kjax.compat.merge1 import accept_merge_first
@@ -103,6 +104,7 @@ def apply() -> list[str]:
     accept_keras1_kernels(
         _get("layers.convolution_base:ConvBase"), _get("engine.base_layer:Layer"), _get("engine.network:Network")
     )
+    accept_keras1_gates(_get("engine.base_layer:Layer"), _get("engine.network:Network"), layers.Bidirectional)
     return missing
 
 

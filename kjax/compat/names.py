@@ -30,6 +30,7 @@ _LEARNED = {
 }
 _RECURRENT = {"Recurrent": "compat.recurrent1:Recurrent"}
 _CONV_RECURRENT = {"ConvRecurrent2D": "compat.recurrent1:ConvRecurrent2D"}
+_LOSSES = {"mean_cosine_proximity": "compat.losses1:mean_cosine_proximity"}
 _METRICS = {
     name: f"compat.metrics1:{name}"
     for name in ("f1score", "fbeta_score", "fmeasure", "fscore", "matthews_correlation", "precision", "recall")
@@ -205,5 +206,6 @@ REGISTRIES: dict[str, dict[str, str]] = {
         "BatchNormalizationByInput": "compat.layers1:BatchNormalizationByInput",
         "Merge": "compat.merge1:Merge",
     },
-    "metrics:_REGISTRY": _METRICS,
+    "losses:_REGISTRY": _LOSSES,
+    "metrics:_REGISTRY": {**_LOSSES, **_METRICS},
 }

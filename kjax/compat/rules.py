@@ -151,8 +151,8 @@ class Row:
 
 _CONV_TAIL = "W_regularizer b_regularizer activity_regularizer W_constraint b_constraint bias"
 _CONV1D = (
-    "nb_filter filter_length | init activation weights border_mode subsample_length "
-    f"{_CONV_TAIL} input_dim input_length"
+    f"nb_filter filter_length | init activation weights border_mode subsample_length {_CONV_TAIL} input_dim "
+    "input_length"
 )
 _CONV2D = f"nb_filter nb_row nb_col | init activation weights border_mode subsample dim_ordering {_CONV_TAIL}"
 _RNN_TAIL = "W_regularizer U_regularizer b_regularizer dropout_W dropout_U"

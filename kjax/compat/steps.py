@@ -12,6 +12,11 @@ from kjax.compat.convert import Call, Step
 # Keras 1 counted samples where Keras 2 counts batches
 # Keras 2's converters only rename these: this is what `keras.legacy.interfaces` does; models count samples
 _COUNTS = ("samples_per_epoch", "val_samples", "nb_epoch", "nb_val_samples", "nb_worker")
+# arguments of generator methods that tell which Keras is meant; `max_q_size` and `pickle_safe` were in both
+_ONLY_KERAS1 = ("samples_per_epoch", "nb_epoch", "nb_val_samples", "val_samples", "nb_worker")
+_ONLY_KERAS2 = frozenset(
+    "steps_per_epoch epochs validation_steps steps workers max_queue_size use_multiprocessing shuffle".split()
+)
 _SIDES = ("top_pad", "bottom_pad", "left_pad", "right_pad")
 
 
@@ -152,24 +157,37 @@ def _peeked(source):
 
 
 def samples_to_batches(call: Call) -> None:
-    """`samples_per_epoch`, `nb_val_samples`, `val_samples` count samples: as many batches as hold them."""
-    pairs = (
+    """`samples_per_epoch`, `nb_val_samples`, `val_samples` count samples: as many batches as hold them.
+
+    By position they do so where another keyword tells that the call is one of Keras 1, and none that it is not.
+    """
+    by_position = any(k in call.kwargs for k in _ONLY_KERAS1) and not any(k in call.kwargs for k in _ONLY_KERAS2)
+    fits = call.label == "fit_generator"
+    for old, new, source, place in (
         ("samples_per_epoch", "steps_per_epoch", "generator", 0),
         ("val_samples", "steps", "generator", 0),
         ("nb_val_samples", "validation_steps", "validation_data", 5),
-    )
-    for old, new, source, place in pairs:
-        if call.kwargs.get(old) is None:
+    ):
+        at = place + 1  # the count stands behind its source
+        if by_position and len(call.args) > at and _is_int(call.args[at]) and fits == (old != "val_samples"):
+            call.args[at] = _batches(call, call.args[at], source, place)
+            call.converted = True
+        elif call.kwargs.get(old) is not None:
+            call.give(new, _batches(call, call.take(old), source, place))
+        else:
             continue
-        positional = len(call.args) > place
-        size, generator = _peeked(call.args[place] if positional else call.kwargs.get(source))
-        if positional:
-            call.args[place] = generator
-        elif source in call.kwargs:
-            call.kwargs[source] = generator
-        samples = call.take(old)
-        call.give(new, samples if not size else -(-int(samples) // int(size)))
         call.note(f"{old} counts samples, as in Keras 1; Keras 2's {new} counts batches.")
+
+
+def _batches(call: Call, samples, source: str, place: int):
+    """How many batches of a generator, an argument of the call, hold so many samples."""
+    positional = len(call.args) > place
+    size, generator = _peeked(call.args[place] if positional else call.kwargs.get(source))
+    if positional:
+        call.args[place] = generator
+    elif source in call.kwargs:
+        call.kwargs[source] = generator
+    return samples if not size else -(-int(samples) // int(size))
 
 
 def shape_before_name(call: Call) -> None:

@@ -10,6 +10,8 @@ from flax.errors import ScopeParamShapeError
 
 from kjax import backend as K
 from kjax import initializers, mixed_precision
+from kjax.backend.config import dtype_name
+from kjax.backend.variables import as_tensor
 from kjax.engine.added_metrics import AddedMetrics
 from kjax.engine.connections import Connections, unlist
 from kjax.engine.input_spec import InputSpec, check_inputs
@@ -108,6 +110,11 @@ class Layer(AddedMetrics, Connections):
         if not name:
             prefix = _snake_case(type(self).__name__)
             name = f"{prefix}_{K.get_uid(prefix)}"
+        if not isinstance(name, str):
+            raise TypeError(f"{type(self).__name__}: name must be a string; got {name!r}.")
+        for argument in ("dtype", "input_dtype"):
+            if kwargs.get(argument) is not None:
+                dtype_name(kwargs[argument], f"Layer {name}")
         self.name = name
         self.trainable = kwargs.get("trainable", True)
         self.dtype = kwargs.get("dtype")
@@ -214,7 +221,8 @@ class Layer(AddedMetrics, Connections):
 
         Args:
             name: short name, e.g. 'kernel'; it names the weight in files and in the Flax variables.
-            shape: tuple of int.
+            shape: tuple of int; default () for one number.
+            dtype: default `floatx()`.
             initializer: as `initializers.get` takes it; default Glorot uniform.
             regularizer: function of the weight, added to the loss.
             trainable: False for statistics and state.
@@ -226,10 +234,8 @@ class Layer(AddedMetrics, Connections):
             Variable.
         """
         name = name or f"weight_{len(self._trainable_weights) + len(self._non_trainable_weights)}"
-        shape = () if shape is None else tuple(int(d) for d in to_list(shape))
-        if any(d < 0 for d in shape):
-            raise ValueError(f"Layer {self.name}: the weight {name!r} needs sizes >= 0; got shape {shape}.")
-        dtype = dtype or K.floatx()
+        shape = self._weight_shape(name, shape)
+        dtype = dtype_name(dtype, f"Layer {self.name}, weight {name!r}")
         initializer = initializers.get(initializer or "glorot_uniform")
         prepare = getattr(initializer, "prepare", None)
         if prepare is not None:
@@ -268,8 +274,8 @@ class Layer(AddedMetrics, Connections):
         if len(mine) != len(weights):
             raise ValueError(
                 f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length '
-                f"{len(weights)}, but the layer was expecting {len(mine)} weights: "
-                f"shapes {[tuple(w.shape) for w in mine]}."
+                f"{len(weights)}, but the layer was expecting {len(mine)} weights: shapes "
+                f"{[tuple(w.shape) for w in mine]}."
             )
         for handle, value in zip(mine, weights, strict=True):
             if tuple(np.shape(value)) != tuple(handle.shape):
@@ -374,14 +380,15 @@ class Layer(AddedMetrics, Connections):
         """Applies the layer to symbolic tensors.
 
         Args:
-            inputs: KerasTensor or list of them.
+            inputs: KerasTensor or list of them; Variables and `K.constant`s are tensors of known values.
             kwargs: passed on to `call`.
 
         Returns:
             KerasTensor or list.
         """
-        if isinstance(inputs, tuple):
-            inputs = list(inputs)
+        inputs = [as_tensor(x) for x in inputs] if isinstance(inputs, (list, tuple)) else as_tensor(inputs)
+        if getattr(self, "name", None) is None:
+            raise TypeError(f"{type(self).__name__}: its `__init__` must call super().__init__(**kwargs) first.")
         with name_scope(self.name):
             if not self.built:
                 self.assert_input_compatibility(inputs)
@@ -402,6 +409,17 @@ class Layer(AddedMetrics, Connections):
             self._connect(inputs, outputs, output_mask, arguments)
             self._regularize_activity(inputs, outputs)
         return outputs
+
+    def _weight_shape(self, name, shape) -> tuple:
+        try:
+            sizes = () if shape is None else tuple(int(d) for d in to_list(shape))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Layer {self.name}: the weight {name!r} needs integers as sizes; got {shape!r}."
+            ) from None
+        if any(d < 0 for d in sizes):
+            raise ValueError(f"Layer {self.name}: the weight {name!r} needs sizes >= 0; got shape {sizes}.")
+        return sizes
 
     def _load_initial_weights(self):
         if self._initial_weights is not None:

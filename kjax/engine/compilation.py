@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import jax
 
@@ -24,6 +25,9 @@ CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "DepthwiseConv", "SeparableCo
 class Compilation(StepFunctions):
     """Mixin of Model: `compile`, and the executors of its steps."""
 
+    inputs: Any
+    _feed_inputs: list
+
     def compile(
         self,
         optimizer,
@@ -39,8 +43,8 @@ class Compilation(StepFunctions):
 
         Args:
             optimizer: name, kjax optimizer, or any `optax.GradientTransformation`.
-            loss: name or function, a list of them or a dict by output name; None entries are not trained for.
-            metrics: list of names or functions; a list per output or a dict by output name for several outputs.
+            loss: name, function or Loss, a list of them or a dict by output name; None entries are not trained for.
+            metrics: list of names, functions or Metrics; for several outputs a list per output or a dict by name.
             loss_weights: factors of the outputs' losses, list or dict.
             sample_weight_mode: None, or 'temporal' for weights per time step (samples, time); list or dict per output.
             weighted_metrics: as `metrics`, computed with the sample weights.
@@ -53,8 +57,7 @@ class Compilation(StepFunctions):
         if kwargs:
             raise TypeError(
                 f"compile got unexpected arguments {sorted(kwargs)}; TensorFlow session arguments (options, "
-                f"run_metadata, "
-                "feed_dict, ...) have no counterpart in JAX."
+                "run_metadata, feed_dict, ...) have no counterpart in JAX."
             )
         spec = {
             "loss": loss,
@@ -64,18 +67,31 @@ class Compilation(StepFunctions):
             "weighted_metrics": weighted_metrics,
             "target_tensors": target_tensors,
         }
+        self._compile_spec(optimizer, spec)
+
+    def _compile_spec(self, optimizer, spec, scaling=None):
+        """`compile` by its arguments after the first, as a dict; `scaling` is the Scaling of another Keras's losses."""
+        absent = dict.fromkeys(
+            ("loss", "metrics", "loss_weights", "sample_weight_mode", "weighted_metrics", "target_tensors")
+        )
+        spec = {**absent, **spec, "scaling": scaling}
         optimizer = optimizers.get(optimizer)
         if not self.built:
-            if isinstance(loss, str):
-                losses.get(loss)  # a wrong name is said now, not at the first fit
+            if isinstance(spec["loss"], str):
+                losses.get(spec["loss"])  # a wrong name is said now, not at the first fit
             self._pending_compile = (optimizer, spec)
-            self.optimizer, self.loss = optimizer, loss
+            self.optimizer, self.loss = optimizer, spec["loss"]
             return
         self._compile_built(optimizer, spec)
 
     def _compile_built(self, optimizer, spec):
         objectives = make_objectives(
-            self, spec["loss"], spec["loss_weights"], spec["sample_weight_mode"], spec["target_tensors"]
+            self,
+            spec["loss"],
+            spec["loss_weights"],
+            spec["sample_weight_mode"],
+            spec["target_tensors"],
+            spec["scaling"],
         )
         penalties = self.losses
         if not objectives and not penalties:
@@ -94,6 +110,7 @@ class Compilation(StepFunctions):
         self.metrics = spec["metrics"] or []
         self.weighted_metrics = spec["weighted_metrics"]
         self.loss_weights, self.sample_weight_mode = spec["loss_weights"], spec["sample_weight_mode"]
+        self._loss_scaling = spec["scaling"]
         self._objectives, self._reported = objectives, reported
         self.loss_functions = [o.loss for o in objectives]
         self.targets = [o.target for o in objectives]
@@ -151,8 +168,14 @@ class Compilation(StepFunctions):
         if kind != "predict":
             self._take_appended_metrics()
         if kind not in self._executors:
-            self._executors[kind] = self._make_executor(kind)
+            executor = self._executors[kind] = self._make_executor(kind)
+            executor.fixed_size = executor.fixed_size or self._holds_data()
         return self._executors[kind]
+
+    def _holds_data(self) -> bool:
+        """Whether tensors of known values stand where data are fed else: every batch has as many rows as they have."""
+        own = [o.target for o in getattr(self, "_objectives", ()) if not o.feed and o.target is not None]
+        return len(self._feed_inputs) < len(self.inputs) or any(t.shape[:1] not in ((None,), ()) for t in own)
 
     def _take_appended_metrics(self):
         """Users append to the metrics' tensors, names and updates of a compiled model: its steps are then made anew."""
@@ -235,9 +258,9 @@ class Compilation(StepFunctions):
             for step in self._compiled_executor("train").spec.program.steps
         )
 
-    def _next_key(self, executor, steps=1):
-        """(key, number of the first of these steps) for the random operations of an executor."""
-        if not executor.random:
+    def _next_key(self, executor, steps=1, random=None):
+        """(key, number of the first of these steps) for the random operations of an executor, if it has such."""
+        if not (executor.random if random is None else random):
             return None, 0
         if self._key is None:
             self._key = next_key()

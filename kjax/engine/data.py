@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import warnings
 
 import jax.numpy as jnp
 import numpy as np
 
+from kjax import backend as K
+from kjax.backend.sparse import is_scipy_sparse
 from kjax.engine.base_layer import to_list
-from kjax.engine.rows import Rows
+from kjax.engine.rows import Rows, SparseRows
 from kjax.graph import KerasTensor, Variable
 
 __all__ = [
@@ -26,7 +29,8 @@ __all__ = [
 
 
 def _as_array(x, name, what):
-    """An array; Rows for what is not in memory: HDF5 data sets, memory maps, what has a shape and can be sliced."""
+    """An array; Rows for what is not in memory as one: HDF5 data sets, memory maps, sparse matrices, what has a shape
+    and can be sliced."""
     if isinstance(x, (KerasTensor, Variable)):
         raise ValueError(
             f"Error when checking {what}: {name} was given the symbolic tensor {x!r}; arrays were expected. "
@@ -36,6 +40,8 @@ def _as_array(x, name, what):
         array = Rows(x)
     elif isinstance(x, np.ndarray):
         array = x
+    elif is_scipy_sparse(x):
+        array = SparseRows(x) if len(x.shape) == 2 else x.toarray()
     elif hasattr(x, "values") and hasattr(x, "iloc"):  # pandas
         array = x.values
     elif (
@@ -46,16 +52,34 @@ def _as_array(x, name, what):
     ):
         array = np.asarray(x) if hasattr(x, "devices") else Rows(x)
     else:
-        array = np.asarray(x)
+        array = _from_nested(x, name, what)
     if array.dtype == object:
-        raise ValueError(
-            f"Error when checking {what}: {name} must be an array of numbers with one shape; got an array of "
-            f"objects of "
-            f"shape {array.shape} (are the samples of unequal length?)."
-        )
+        array = _from_objects(array, name, what)
     if array.dtype.kind in "USMmV" and not jnp.issubdtype(array.dtype, jnp.floating):  # bfloat16 is of kind V
         raise TypeError(f"Error when checking {what}: {name} must hold numbers; got dtype {array.dtype}.")
     return array
+
+
+def _from_nested(x, name, what):
+    try:
+        return np.asarray(x)
+    except ValueError as error:  # lists of unequal length
+        raise ValueError(
+            f"Error when checking {what}: {name} must be an array of numbers with one shape; got {type(x).__name__} "
+            f"{x!r:.100} (are the samples of unequal length?): {error}"
+        ) from None
+
+
+def _from_objects(array, name, what):
+    """An array of Python objects that are all numbers, as tables of mixed columns give, as one of numbers."""
+    kinds = sorted({type(v).__name__ for v in array.flat if not isinstance(v, (numbers.Number, np.bool_))})
+    if kinds:
+        raise ValueError(
+            f"Error when checking {what}: {name} must be an array of numbers with one shape; got an array of "
+            f"objects of shape {array.shape} that holds {', '.join(kinds[:5])} (are the samples of unequal length, or "
+            "values missing?)."
+        )
+    return array.astype(K.floatx())
 
 
 def standardize(data, names, shapes, dtypes, what) -> list:
@@ -77,7 +101,9 @@ def standardize(data, names, shapes, dtypes, what) -> list:
         return []
     if data is None:
         raise ValueError(f"Error when checking model {what}: expected data for {list(names)}, but got None.")
-    if isinstance(data, dict):
+    if is_scipy_sparse(data):  # one of its formats is a dict
+        arrays = [data]
+    elif isinstance(data, dict):
         missing = [n for n in names if n not in data]
         if missing:
             raise ValueError(f'No data provided for "{missing[0]}". Need data for each key in: {list(names)}')
@@ -88,11 +114,9 @@ def standardize(data, names, shapes, dtypes, what) -> list:
         arrays = [data]
     if len(arrays) != len(names):
         raise ValueError(
-            f"Error when checking model {what}: the list of arrays that you are passing to your model is not the "
-            f"size the "
-            f"model expected. Expected to see {len(names)} array(s) for {list(names)}, but instead got "
-            f"{len(arrays)} array(s) "
-            f"of shapes {[np.shape(a) for a in arrays[:5]]}."
+            f"Error when checking model {what}: the list of arrays that you are passing to your model is not the size "
+            f"the model expected. Expected to see {len(names)} array(s) for {list(names)}, but instead got "
+            f"{len(arrays)} array(s) of shapes {[np.shape(a) for a in arrays[:5]]}."
         )
     result = []
     for name, shape, dtype, x in zip(names, shapes or [None] * len(names), dtypes, arrays, strict=True):
@@ -111,7 +135,7 @@ def standardize(data, names, shapes, dtypes, what) -> list:
 
 def _from_list(data, names, what) -> list:
     if len(names) == 1 and len(data) and (np.isscalar(data[0]) or isinstance(data[0], (list, tuple, np.generic))):
-        return [np.asarray(data)]
+        return [_from_nested(data, names[0], what)]
     return list(data)
 
 
@@ -135,13 +159,16 @@ def check_shape(x, name, shape, what):
         if want is not None and got != want and i > 0:
             raise ValueError(
                 f"Error when checking {what}: expected {name} to have shape {tuple(shape[1:])} but got array with "
-                f"shape "
-                f"{tuple(x.shape[1:])}"
+                f"shape {tuple(x.shape[1:])}"
             )
 
 
-def check_lengths(inputs, targets, weights) -> int:
+def check_lengths(inputs, targets, weights, rows=None) -> int:
     """The common number of samples.
+
+    Args:
+        inputs, targets, weights: lists of arrays.
+        rows: how many there are where nothing is fed.
 
     Raises:
         ValueError: when the arrays do not agree, or hold no sample.
@@ -156,6 +183,8 @@ def check_lengths(inputs, targets, weights) -> int:
             )
         return sizes[0] if sizes else None
 
+    if len(inputs) == 1 and not targets and not weights and inputs[0].shape[0]:
+        return inputs[0].shape[0]
     n, m, w = length(inputs, "input"), length(targets, "target"), length(weights, "sample_weight")
     if n is not None and m is not None and n != m:
         raise ValueError(
@@ -164,11 +193,10 @@ def check_lengths(inputs, targets, weights) -> int:
         )
     if m is not None and w is not None and m != w:
         raise ValueError(
-            f"Sample_weight arrays should have the same number of samples as target arrays. Found {w} "
-            f"sample_weight arrays "
-            f"and {m} target samples."
+            f"Sample_weight arrays should have the same number of samples as target arrays. Found {w} sample_weight "
+            f"arrays and {m} target samples."
         )
-    size = next((s for s in (n, m) if s is not None), None)
+    size = next((s for s in (n, m) if s is not None), rows)
     if not size:
         raise ValueError("the data holds no sample: at least one is required.")
     return size
@@ -195,10 +223,8 @@ def check_target(y, loss, name, shape):
     if loss == "categorical_crossentropy" and y.shape[-1] == 1 and shape[-1] != 1:
         raise ValueError(
             f"You are passing a target array of shape {tuple(y.shape)} for output {name!r} of shape {shape} while "
-            f"using as "
-            "loss `categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of shape "
-            "(samples, "
-            "classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
+            "using as loss `categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) of "
+            "shape (samples, classes). Convert integer labels with `keras.utils.to_categorical(y)`, or use the loss "
             "`sparse_categorical_crossentropy`, which expects integer targets."
         )
     if loss == "sparse_categorical_crossentropy" and shape[-1] is not None:
@@ -241,9 +267,9 @@ def sample_weights(given, class_weight, targets, names, modes) -> list:
         modes: None or 'temporal' per output.
     """
     weights = _per_output(given, names, "sample_weight")
-    if isinstance(class_weight, str):
+    if isinstance(class_weight, str) or (len(names) == 1 and _are_numbers(class_weight)):
         warnings.warn(
-            f"class_weight={class_weight!r} weighs nothing, as in Keras; pass a dict class -> weight.",
+            f"class_weight={class_weight!r:.200} weighs nothing, as in Keras; pass a dict class -> weight.",
             UserWarning,
             stacklevel=4,
         )
@@ -252,12 +278,23 @@ def sample_weights(given, class_weight, targets, names, modes) -> list:
     result = []
     for w, c, y, name, mode in zip(weights, classes, targets, names, modes, strict=True):
         if w is not None:
-            result.append(_given_weights(np.asarray(w, "float32"), y, name, mode))
+            result.append(_given_weights(_as_numbers(w, "sample_weight", name), y, name, mode))
         elif c is not None:
             result.append(_weights_of_classes(c, y, name, mode))
         else:
             result.append(None)
     return result
+
+
+def _are_numbers(x) -> bool:
+    return isinstance(x, np.ndarray) or (isinstance(x, (list, tuple)) and len(x) > 0 and all(map(np.isscalar, x)))
+
+
+def _as_numbers(x, what, name):
+    try:
+        return np.asarray(x, "float32")
+    except (TypeError, ValueError):
+        raise TypeError(f"the {what} of output {name!r} must hold numbers; got {x!r:.200}.") from None
 
 
 def _per_output(x, names, what) -> list:
@@ -297,9 +334,9 @@ def _given_weights(w, y, name, mode):
     if w.ndim != rank:
         if rank == 1:
             raise ValueError(
-                f"Found a sample_weight array with shape {w.shape} for output {name!r}. In order to use "
-                f"timestep-wise sample "
-                "weights, you should specify sample_weight_mode=\"temporal\" in compile(); otherwise it must be 1-D."
+                f"Found a sample_weight array with shape {w.shape} for output {name!r}. In order to use timestep-wise "
+                "sample weights, you should specify sample_weight_mode=\"temporal\" in compile(); otherwise it must "
+                "be 1-D."
             )
         raise ValueError(
             f"Found a sample_weight array with shape {w.shape} for output {name!r}: temporal weights must be 2-D "
@@ -328,7 +365,7 @@ def _weights_of_classes(classes, y, name, mode):
             f"`class_weight` must contain all classes in the data. The classes {missing} exist in the data but "
             f"not in `class_weight`."
         )
-    table = np.array([classes[k] for k in known], "float32")
+    table = _as_numbers([classes[k] for k in known], "class_weight", name)
     return table[np.searchsorted(np.array(known), labels)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +34,10 @@ class Executor:
         optimizer: for training.
         weights: how many of the inputs are sample weights.
         on_trace: called with the number of new compilations.
+
+    Attributes:
+        random: whether steps need a random key.
+        is_plain: whether a prediction reads nothing but its inputs and replaces nothing.
     """
 
     def __init__(self, inputs, logs, outputs, updates=(), params=(), optimizer=None, weights=0, on_trace=None):
@@ -47,6 +53,7 @@ class Executor:
         results = [*logs, *outputs, *[_as_tensor(u.value) for u in updates]]
         program, variables, self.constants = build_program(inputs, results, [*self.params, *self.updated])
         self.fixed = variables[len(known) :]
+        self._placed: list = []
         self.on_trace = on_trace
         self.optimizer = optimizer
         rule = slots = constraints = scale = None
@@ -84,6 +91,11 @@ class Executor:
             constrained,
             scale,
         )
+        in_any_phase = any(map(_acts_in_any_phase, program.steps))
+        self._reads_rows = in_any_phase
+        self.random = program.random and (optimizer is not None or in_any_phase)
+        # whether a prediction is one call of the step, whatever the batch
+        self.is_plain = not (self.updated or self.random or self._reads_rows)
         self.sizes = Sizes(inputs, self.spec, variables, self.constants)
         self.safeguard = Safeguard([self.params, self.updated, self.slots])
 
@@ -108,9 +120,18 @@ class Executor:
         """Whether a batch may be padded."""
         return self.spec.program.rowwise and not self.fixed_size
 
-    @property
-    def random(self) -> bool:
-        return self.spec.program.random
+    def rows_read(self, rows, size):
+        """What to give `forward` as rows in a prediction: the mask only where an operation reads it.
+
+        Where none does, rows that only pad are cut off again and nothing else depends on them.
+
+        Args:
+            rows: the mask of a batch, or None where all rows are valid.
+            size: that the batch was padded to; None: it was not.
+        """
+        if not self._reads_rows or size is None:
+            return None
+        return np.ones((size,), "float32") if rows is None else rows
 
     def _values(self, variables, placement) -> list:
         """The variables' values where the step needs them; what is not there yet is moved once."""
@@ -129,6 +150,14 @@ class Executor:
                 v.replace(placed)
             values.append(placed)
         return values
+
+    def _fixed_values(self, placement) -> list:
+        """What the step only reads; looked through anew only when a variable has another value."""
+        if placement is not None:
+            return self._values(self.fixed, placement)
+        if not all(map(operator.is_, [v.value for v in self.fixed], self._placed)) or not self._placed:
+            self._placed = self._values(self.fixed, None)
+        return self._placed
 
     def _rates(self, placement) -> dict:
         if self.spec.rule is None:
@@ -186,12 +215,20 @@ class Executor:
             self.safeguard.after(state, filled, stop - start, again)
         return filled
 
+    def plain_forward(self, x) -> list:
+        """The outputs for the only input on one device, as NumPy arrays of the caller's own; `is_plain` must hold."""
+        step, before = forward_step(self.spec, False, self.safeguard.donates), traces.count
+        _, _, outputs = step([], self._fixed_values(None), self.constants, ([x], []), None, None, None)
+        if traces.count != before and self.on_trace is not None:
+            self.on_trace(traces.count - before)
+        return [np.array(_in_floatx(y)) for y in outputs]
+
     def forward(self, batch, rows, key, count, training=False, placement=None):
         """A step without gradient; returns (logs, outputs)."""
         if placement is not None:
             batch, rows = placement.batch((batch, rows))
         step = forward_step(self._spec_for(batch, training), training, self.safeguard.donates)
-        fixed = self._values(self.fixed, placement)
+        fixed = self._fixed_values(placement)
         number = _number(key, count)
         if not self.updated:
             before = traces.count
@@ -207,6 +244,13 @@ class Executor:
             self.safeguard.put(state._replace(updated=values))
             self.safeguard.after(state, (logs, outputs))
         return logs, outputs
+
+
+def _acts_in_any_phase(step) -> bool:
+    """Whether an operation may draw random numbers, or look at other rows, in the test phase as in training."""
+    if step.operation is run_module.operation:
+        return bool(step.template[1].get("training"))
+    return step.operation.context or any(map(_acts_in_any_phase, step.inner_steps()))
 
 
 def _computes_in_float16(program) -> bool:

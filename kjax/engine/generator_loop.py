@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import warnings
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,11 +15,42 @@ from kjax.engine.data import check_lengths
 from kjax.engine.feeds import Feed
 from kjax.engine.logs import BatchLogs, Logs
 from kjax.engine.phases import Phase
-from kjax.engine.prefetch import Prefetch
-from kjax.engine.sizes import bucket
+from kjax.engine.prefetch import Making, Prefetch
+from kjax.engine.sizes import BatchSizes
 from kjax.utils.data_utils import Sequence
 
-__all__ = ["evaluate_generator", "fit_generator", "is_generator", "predict_generator", "refuse_with_generator"]
+__all__ = [
+    "GeneratorFit",
+    "evaluate_generator",
+    "fit_generator",
+    "is_generator",
+    "predict_generator",
+    "refuse_with_generator",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorFit:
+    """What `Model.fit_generator` was called with; it says what the fields mean."""
+
+    generator: Any
+    steps_per_epoch: int | None
+    epochs: int
+    verbose: int
+    callbacks: Any
+    validation_data: Any
+    validation_steps: int | None
+    class_weight: dict | None
+    max_queue_size: int
+    workers: int
+    use_multiprocessing: bool
+    shuffle: bool
+    initial_epoch: int
+    validation_freq: Any
+
+    @property
+    def making(self) -> Making:
+        return Making(self.workers, self.use_multiprocessing, self.max_queue_size)
 
 
 def is_generator(x) -> bool:
@@ -62,28 +95,9 @@ def _unpack(batch):
     return batch[0], batch[1], batch[2] if len(batch) == 3 else None
 
 
-class _Sizes:
-    """Sizes that batches are padded to, so that batches of any size need few programs.
-
-    The first batch's size is kept as it is; smaller ones are filled up to it, larger ones to a power of two.
-    """
-
-    def __init__(self):
-        self.first = None
-
-    def padded(self, size, executor, placement):
-        """The size to pad to, None to leave the batch as it is."""
-        if not executor.rowwise:
-            return None
-        self.first = self.first or size
-        full = self.first if size <= self.first else bucket(size)
-        full = full if placement is None else placement.padded(full)
-        return None if full == size else full
-
-
-def _batches(model, source, kind, what, workers, use_multiprocessing, max_queue_size, shuffle=False, class_weight=None):
+def _batches(model, source, kind, what, making, shuffle=False, class_weight=None):
     """The Prefetch of a model's batches: ((arrays, weights), rows) and the number of samples."""
-    sizes, placement = _Sizes(), model._placement
+    sizes, placement = BatchSizes(exact=1, fills=True), model._placement
 
     def prepare(given, number):
         if kind == "predict":
@@ -94,75 +108,60 @@ def _batches(model, source, kind, what, workers, use_multiprocessing, max_queue_
             x, y, w = _unpack(given)
             feed = model._standardize_user_data(x, y, w, class_weight)
         executor = model._executor(kind)
-        feed = executor.stretched(feed, kind == "train", placement)
-        pad = sizes.padded(feed.size, executor, placement)
-        batch, rows = feed.whole(pad)
-        return (batch, None if kind == "predict" else rows), feed.size
+        batch, rows = model._whole(feed, executor, sizes)
+        if kind == "predict":
+            rows = executor.rows_read(rows, None if rows is None else len(rows))
+        return (batch, rows), feed.size
 
     place = jax.device_put if placement is None else placement.batch
-    batches = Prefetch(source, prepare, place, what, workers, use_multiprocessing, max_queue_size, shuffle)
-    batches.sizes = sizes
-    return batches
+    return Prefetch(source, prepare, place, what, making, shuffle, sizes)
 
 
-def fit_generator(
-    model,
-    generator,
-    steps_per_epoch,
-    epochs,
-    verbose,
-    callbacks,
-    validation_data,
-    validation_steps,
-    class_weight,
-    max_queue_size,
-    workers,
-    use_multiprocessing,
-    shuffle,
-    initial_epoch,
-    validation_freq=1,
-):
+def fit_generator(model, asked: GeneratorFit):
     """Trains; see `Model.fit_generator`."""
-    steps = _steps(generator, steps_per_epoch, "steps_per_epoch", "fit_generator")
+    generator, validation_data = asked.generator, asked.validation_data
+    steps = _steps(generator, asked.steps_per_epoch, "steps_per_epoch", "fit_generator")
+    validation_steps = asked.validation_steps
     from_generator = validation_data is not None and is_generator(validation_data)
     held = None
     if from_generator:
         validation_steps = _steps(validation_data, validation_steps, "validation_steps", "fit_generator")
     elif validation_data is not None:
         _, held = model._validation_feed(None, 0.0, validation_data, None)
-    if not isinstance(generator, Sequence) and use_multiprocessing and workers > 1:
+    if not isinstance(generator, Sequence) and asked.use_multiprocessing and asked.workers > 1:
         warnings.warn(
             "Using a generator with `use_multiprocessing=True` and multiple workers may duplicate your data. Please "
             "consider using the `keras.utils.Sequence` class.",
             UserWarning,
             stacklevel=3,
         )
-    making = (workers, use_multiprocessing, max_queue_size)
-    batches = _batches(model, generator, "train", "fit_generator", *making, shuffle, class_weight)
+    batches = _batches(model, generator, "train", "fit_generator", asked.making, asked.shuffle, asked.class_weight)
     # One for all epochs: a validation generator goes on where it was.
-    held_batches = _batches(model, validation_data, "test", "validation", *making) if from_generator else None
+    held_batches = _batches(model, validation_data, "test", "validation", asked.making) if from_generator else None
     with batches, held_batches or contextlib.nullcontext():
         if not model._compiled:
             batches.peek()
         model._check_trainable_weights_consistency()
         names = model.metrics_names
         params = {
-            "epochs": epochs,
+            "epochs": asked.epochs,
             "steps": steps,
-            "verbose": verbose,
+            "verbose": asked.verbose,
             "do_validation": validation_data is not None,
             "metrics": [*names, *["val_" + n for n in names]] if validation_data is not None else list(names),
         }
-        watched = model._callbacks(callbacks, verbose, params, "steps", held)
+        watched = model._callbacks(asked.callbacks, asked.verbose, params, "steps", held)
 
         def run():
-            for epoch in range(initial_epoch, epochs):
+            for epoch in range(asked.initial_epoch, asked.epochs):
                 figures, batch_size = _train_epoch(model, epoch, batches, steps, watched)
                 logs = Logs(figures)
-                if validation_data is not None and loop.is_due(validation_freq, epoch) and not model.stop_training:
+                due = validation_data is not None and loop.is_due(asked.validation_freq, epoch)
+                if due and not model.stop_training:
                     phase = Phase("test", watched)
                     if held is not None:
-                        values = loop.test_loop(model, held, min(batch_size, held.size), phase, validation_steps)
+                        # all of it, whatever validation_steps says, as in Keras
+                        values = loop.test_loop(model, held, min(batch_size, held.size), phase)
                     else:
                         values = _evaluate(model, held_batches, validation_steps, phase)
                     logs.update({"val_" + n: v for n, v in zip(model.metrics_names, values, strict=True)})
@@ -204,14 +203,11 @@ def _train_epoch(model, epoch, batches, steps, watched):
     return figures.averages(), figures.largest
 
 
-def evaluate_generator(
-    model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=None
-) -> list:
+def evaluate_generator(model, generator, steps, making: Making, verbose, callbacks=None) -> list:
     """The figures on `steps` batches; see `Model.evaluate_generator`."""
     steps = _steps(generator, steps, "steps", "evaluate_generator")
     phase = model._phase("test", callbacks, verbose, {"steps": steps}, steps)
-    making = (workers, use_multiprocessing, max_queue_size)
-    with _batches(model, generator, "test", "evaluate_generator", *making) as batches:
+    with _batches(model, generator, "test", "evaluate_generator", making) as batches:
         return _evaluate(model, batches, steps, phase)
 
 
@@ -232,22 +228,19 @@ def _evaluate(model, batches, steps, phase) -> list:
         in_flight.append(logs)
         if len(in_flight) > 2:
             in_flight.pop(0).block_until_ready()
-    values = list(figures.averages().values())
+    values = figures.values()
     phase.end()
     return values
 
 
-def predict_generator(
-    model, generator, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=None
-) -> list:
+def predict_generator(model, generator, steps, making: Making, verbose, callbacks=None) -> list:
     """The outputs for `steps` batches; see `Model.predict_generator`."""
     steps = _steps(generator, steps, "steps", "predict_generator")
     phase = model._phase("predict", callbacks, verbose, {"steps": steps}, steps)
-    making = (workers, use_multiprocessing, max_queue_size)
     parts: list = []
     waiting: list = []
     phase.begin()
-    with _batches(model, generator, "predict", "predict_generator", *making) as batches:
+    with _batches(model, generator, "predict", "predict_generator", making) as batches:
         for number in range(steps):
             (batch, rows), size = batches.take()
             phase.batch_begins(number, size)

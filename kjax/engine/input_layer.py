@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from kjax import backend as K
+from kjax.backend.variables import as_tensor
 from kjax.engine.base_layer import Layer
 from kjax.graph import KerasTensor
 
@@ -22,9 +23,11 @@ class InputLayer(Layer):
         batch_size: int or None.
         batch_input_shape: the shape with the batch axis, instead of the two.
         dtype: default `floatx()`.
-        input_tensor: a symbolic tensor to use instead of a new placeholder.
-        sparse: only False; JAX has no sparse placeholders.
+        input_tensor: a symbolic tensor, Variable or constant to use instead of a new placeholder.
+        sparse: whether sparse matrices will be fed.
         name: str.
+    Differs: a sparse input is computed with as a dense one; matrices of `scipy.sparse` are made dense batch by batch,
+        and arrays are taken too.
     """
 
     def __init__(
@@ -39,10 +42,6 @@ class InputLayer(Layer):
     ):
         if not name:
             name = f"input_{K.get_uid('input')}"
-        if sparse:
-            raise ValueError(
-                f"Input {name!r}: sparse=True was given; kjax has dense inputs only. Convert the data to arrays."
-            )
         super().__init__(dtype=dtype, name=name)
         self.trainable = False
         self.built = True
@@ -52,6 +51,7 @@ class InputLayer(Layer):
             raise ValueError(
                 f"Only provide the input_shape OR batch_input_shape argument to InputLayer {name!r}, not both."
             )
+        input_tensor = as_tensor(input_tensor)
         if input_tensor is not None and batch_input_shape is None:
             batch_input_shape = tuple(input_tensor.shape)
         if batch_input_shape is None:
@@ -69,6 +69,7 @@ class InputLayer(Layer):
                 self.batch_input_shape, jax.dtypes.canonicalize_dtype(self.dtype), name=self.name + ":0"
             )
             input_tensor._is_placeholder = True
+            input_tensor.sparse = bool(sparse)
         input_tensor._keras_mask = None
         self._connect([], [input_tensor], None)
         node = self._inbound_nodes[-1]  # an input is its own source, as in Keras
@@ -85,13 +86,14 @@ class InputLayer(Layer):
 
 
 def _as_shape(shape, name):
+    name = f"Input {name!r}" if name else "Input"
     entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
     try:
         sizes = tuple(None if d is None else operator.index(d) for d in entries)
     except TypeError:
-        raise ValueError(f"Input {name!r}: shape must be a tuple of integers and None; got {shape!r}.") from None
+        raise ValueError(f"{name}: shape must be a tuple of integers and None; got {shape!r}.") from None
     if any(d is not None and d < 0 for d in sizes):
-        raise ValueError(f"Input {name!r}: shape must hold integers >= 0 and None; got {shape!r}.")
+        raise ValueError(f"{name}: shape must hold integers >= 0 and None; got {shape!r}.")
     return sizes
 
 
@@ -103,8 +105,8 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, ten
         batch_shape: the shape with the batch axis, instead.
         name: of the input; must be unique in a model.
         dtype: default `floatx()`.
-        sparse: only False.
-        tensor: an existing symbolic tensor to take; data are fed for it only when it is a placeholder.
+        sparse: whether matrices of `scipy.sparse` will be fed: `K.is_sparse` says so, numbers are those of dense ones.
+        tensor: a symbolic tensor, Variable or `K.constant` to take; data are fed for it only when it is a placeholder.
 
     Returns:
         KerasTensor of shape (batch, *shape).

@@ -37,8 +37,7 @@ def check_inputs(layer, inputs) -> None:
         if not isinstance(x, KerasTensor):
             raise ValueError(
                 f"Layer {layer.name} was called with an input that isn't a symbolic tensor: {type(x).__name__} "
-                f"{x!r:.200}. "
-                "All inputs to the layer should be tensors; use model.predict(...) to compute numbers."
+                f"{x!r:.200}. All inputs to the layer should be tensors; use model.predict(...) to compute numbers."
             )
     if not layer.input_spec:
         return

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from kjax import losses
+from kjax.backend.sparse import is_scipy_sparse
 from kjax.engine import data as data_room
 from kjax.engine.base_layer import to_list, unlist
 from kjax.engine.feeds import Feed
@@ -22,11 +23,14 @@ class Intake:
     """Mixin of Model: standardizing inputs, targets and weights; building models that waited for their first data."""
 
     _objectives: list
+    _feed_inputs: list
     sample_weight_modes: list | None
 
     def _standardize_x(self, x):
         if not self.built:
             self._build_from(x)
+        if self._is_as_wanted(x):
+            return [x]
         arrays = data_room.standardize(
             x,
             self._feed_input_names,
@@ -43,11 +47,19 @@ class Intake:
                     check(array)
         return arrays
 
+    def _is_as_wanted(self, x) -> bool:
+        """Whether x needs no look of its own: a NumPy array just as the only input wants it."""
+        if type(x) is not np.ndarray:
+            return False
+        known = self.__dict__.get("_plain_input")
+        if known is None or known[0] is not self._feed_inputs:
+            known = self.__dict__["_plain_input"] = (self._feed_inputs, *_plain_input(self))
+        return x.dtype == known[2] and x.shape[1:] == known[1]
+
     def _build_from(self, x):
         """Builds a model that waited for its first data."""
-        arrays = [
-            np.asarray(a) if not hasattr(a, "shape") else a for a in (x.values() if isinstance(x, dict) else to_list(x))
-        ]
+        given = x.values() if isinstance(x, dict) and not is_scipy_sparse(x) else to_list(x)
+        arrays = [np.asarray(a) if not hasattr(a, "shape") else a for a in given]
         shapes = [(None, *(a.shape[1:] if len(a.shape) > 1 else (1,))) for a in arrays]
         dtypes = [str(a.dtype) if np.dtype(a.dtype).kind in "iub" else None for a in arrays]
         if hasattr(self, "add"):
@@ -76,10 +88,11 @@ class Intake:
         names = [o.name for o in fed]
         shapes = [o.target.shape if self._has_known_targets(o) else None for o in fed]
         targets = data_room.standardize(y, names, None, [o.target.dtype for o in fed], "target")
-        outputs, checked = dict(zip(self.output_names, self.outputs, strict=True)), []
+        checked = []
         for target, o, shape in zip(targets, fed, shapes, strict=True):
-            target = data_room.with_class_axis(target, loss_name(o.loss), tuple(outputs[o.name].shape))
-            checked.append(data_room.check_target(target, loss_name(o.loss), o.name, tuple(outputs[o.name].shape)))
+            output_shape = tuple(self.outputs[o.position].shape)
+            target = data_room.with_class_axis(target, loss_name(o.loss), output_shape)
+            checked.append(data_room.check_target(target, loss_name(o.loss), o.name, output_shape))
             if shape is not None:
                 data_room.check_shape(target, o.name, shape, "target")
         return checked
@@ -95,18 +108,21 @@ class Intake:
         ys = self._standardize_y(y)
         names = [o.name for o in self._objectives]
         targets = iter(ys)
-        per_objective = [next(targets) if o.feed else xs[0] for o in self._objectives]
+        per_objective = [next(targets) if o.feed else xs[0] if xs else o.target for o in self._objectives]
         weights = data_room.sample_weights(sample_weight, class_weight, per_objective, names, self.sample_weight_modes)
-        size = data_room.check_lengths(xs, ys, weights)
+        size = data_room.check_lengths(xs, ys, weights, self._rows_of_tensors())
         self._check_stateful_size(size, batch_size)
         return Feed([*xs, *ys], weights, size)
 
+    def _rows_of_tensors(self):
+        """How many rows the inputs have where all of them are tensors of known values; None where some are fed."""
+        return None if self._feed_inputs else next((t.shape[0] for t in self.inputs if t.shape[0] is not None), None)
+
     def _check_stateful_size(self, size, batch_size):
-        if self.stateful and batch_size and size > batch_size and size % batch_size:
+        if batch_size and size > batch_size and size % batch_size and self.stateful:
             raise ValueError(
-                "In a stateful network, you should only pass inputs with a number of samples that can be divided "
-                "by the "
-                f"batch size. Found: {size} samples and batch size {batch_size}."
+                "In a stateful network, you should only pass inputs with a number of samples that can be divided by "
+                f"the batch size. Found: {size} samples and batch size {batch_size}."
             )
         fixed = next((t.shape[0] for t in self.inputs if t.shape[0] is not None), None)
         if (
@@ -116,10 +132,21 @@ class Intake:
             and (size % fixed or batch_size != fixed)
         ):
             raise ValueError(
-                f"Model {self.name} was built for batches of exactly {fixed} samples (batch_input_shape); got "
-                f"{size} samples "
-                f"in batches of {batch_size}."
+                f"Model {self.name} was built for batches of exactly {fixed} samples (batch_input_shape); got {size} "
+                f"samples in batches of {batch_size}."
             )
+
+
+def _plain_input(model) -> tuple:
+    """(shape of a row, dtype) of the only input, floating-point and of known sizes; (None, None) for other models."""
+    if len(model._feed_inputs) != 1:
+        return None, None
+    tensor = model._feed_inputs[0]
+    row = tuple(tensor.shape[1:])
+    floating = np.dtype(tensor.dtype).kind == "f"  # bfloat16, for one, is of another kind
+    if not floating or not row or None in row or any(_looked_up_by(model, tensor)):
+        return None, None
+    return row, np.dtype(tensor.dtype)
 
 
 def _looked_up_by(model, tensor):

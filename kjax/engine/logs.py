@@ -53,7 +53,7 @@ class BatchLogs(Logs):
     def _fetch(self):
         if self._values is not None:
             values, self._values = np.asarray(self._values), None
-            for name, value in zip(self._names, values, strict=True):
+            for name, value in dict(zip(self._names, values, strict=True)).items():
                 dict.setdefault(self, name, value.item())
 
     def __getitem__(self, key):

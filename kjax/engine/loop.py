@@ -45,15 +45,17 @@ class Figures:
             self.seen += int(np.sum(sizes))
             self.last = values[-1]
 
-    def averages(self, ready_only=False):
+    def values(self, ready_only=False) -> list:
+        """One number per name; none before the first batch."""
         self.settle(ready_only)
         if not self.seen:
-            return {}
+            return []
         means = self.total / self.seen
-        return {
-            n: float(last if keep else mean)
-            for n, keep, mean, last in zip(self.names, self.stateful, means, self.last, strict=True)
-        }
+        return [float(last if keep else mean) for keep, mean, last in zip(self.stateful, means, self.last, strict=True)]
+
+    def averages(self, ready_only=False) -> dict:
+        """The numbers by name. Of figures that share a name (outputs of one layer) the last stays, as in Keras."""
+        return dict(zip(self.names, self.values(ready_only), strict=False))
 
 
 def _is_ready(array) -> bool:
@@ -102,7 +104,7 @@ def fit_loop(
         model._epoch_begins(epoch, first)
         last = samples.order
         order = last if steps is None else np.resize(last, steps * batch_size)
-        if callbacks.uses_batches or not model._chunked or first:
+        if callbacks.uses_batches or not model._chunked or first or not feed.data:
             _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures, first)
         else:
             _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures)
@@ -242,7 +244,7 @@ def test_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> list:
         in_flight.append(logs)
         if len(in_flight) > 2:  # as in training: batches do not pile up in front of the device
             in_flight.pop(0).block_until_ready()
-    values = list(figures.averages().values())
+    values = figures.values()
     phase.end()
     return values
 
@@ -254,15 +256,7 @@ def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> lis
     feed = executor.stretched(feed, False, model._placement)
     size = feed.size if steps is None else steps * batch_size
     if size <= batch_size and steps is None:
-        pad = _bucket(size, batch_size, model._placement) if executor.rowwise else None
-        if pad is None or pad == size:
-            batch, _ = feed.whole()
-        else:
-            batch, _ = feed.batch(np.arange(size), pad)
-        phase.batch_begins(0, size)
-        _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
-        results = [np.array(y) for y in executor.on_host(outputs, batch, size)]
-        phase.batch_ends(0, size, outputs=lambda: results)
+        results = _predict_at_once(model, executor, feed, batch_size, phase)
         phase.end()
         return results
     order = np.resize(np.arange(feed.size), size)
@@ -271,9 +265,10 @@ def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> lis
     waiting: list = []
     for number, start in enumerate(range(0, size, batch_size)):
         index = order[start : start + batch_size]
-        batch, _ = feed.batch(index, pad)  # rows that only pad are cut off again; nothing else depends on them
+        batch, rows = feed.batch(index, pad)
         phase.batch_begins(number, len(index))
-        _, outputs = executor.forward(batch, None, *model._next_key(executor), placement=model._placement)
+        rows = executor.rows_read(rows, pad)
+        _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
         waiting.append((outputs, batch, len(index)))
         phase.batch_ends(number, len(index), outputs=lambda: executor.on_host(*waiting[-1]))
         if len(waiting) > 2:
@@ -281,6 +276,18 @@ def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> lis
     parts.extend(executor.on_host(*last) for last in waiting)
     phase.end()
     return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+
+def _predict_at_once(model, executor, feed, batch_size, phase) -> list:
+    """The outputs for samples that are one batch."""
+    size, placement = feed.size, model._placement
+    pad = _bucket(size, batch_size, placement) if executor.rowwise else size
+    batch, rows = feed.whole() if pad == size else feed.batch(np.arange(size), pad)
+    phase.batch_begins(0, size)
+    _, outputs = executor.forward(batch, executor.rows_read(rows, pad), *model._next_key(executor), placement=placement)
+    results = [np.array(y) for y in executor.on_host(outputs, batch, size)]
+    phase.batch_ends(0, size, outputs=lambda: results)
+    return results
 
 
 def _bucket(size, batch_size, placement) -> int:

@@ -42,6 +42,8 @@ class Network(Persistence, Layer):
                 f"{sorted(kwargs)}."
             )
         given.update(kwargs)
+        if len(args) == 1 and not tensors and not isinstance(args[0], str | None):
+            raise TypeError(f"{type(self).__name__} takes inputs and outputs; got only {args[0]!r:.200}.")
         if tensors:
             self._init_graph_network(given["inputs"], given["outputs"], given.get("name"))
         else:
@@ -89,7 +91,7 @@ class Network(Persistence, Layer):
         self._output_layers = [x._keras_history[0] for x in self.outputs]
         self._output_coordinates = [x._keras_history for x in self.outputs]
         self.input_names = [layer.name for layer in self._input_layers]
-        self.output_names = _unique_names([layer.name for layer in self._output_layers])
+        self.output_names = [layer.name for layer in self._output_layers]
         fed = [getattr(layer, "is_placeholder", True) for layer in self._input_layers]
         self._feed_inputs = [x for x, wanted in zip(self.inputs, fed, strict=True) if wanted]
         self._feed_input_names = [n for n, wanted in zip(self.input_names, fed, strict=True) if wanted]
@@ -162,9 +164,8 @@ class Network(Persistence, Layer):
         for w, value in zip(handles, weights, strict=True):
             if tuple(np.shape(value)) != tuple(w.shape):
                 raise ValueError(
-                    f"Model {self.name}: weight {w.name!r} has shape {tuple(w.shape)}, which is not compatible "
-                    f"with the "
-                    f"provided shape {tuple(np.shape(value))}."
+                    f"Model {self.name}: weight {w.name!r} has shape {tuple(w.shape)}, which is not compatible with "
+                    f"the provided shape {tuple(np.shape(value))}."
                 )
         K.batch_set_value(list(zip(handles, weights, strict=True)))
 
@@ -413,16 +414,6 @@ def _tensors(x, what) -> list:
     if not tensors:
         raise ValueError(f"a model needs at least one tensor among its {what}; got {x!r}.")
     return tensors
-
-
-def _unique_names(names) -> list:
-    """Keras's names for outputs: a layer that gives several outputs has its name repeated with a number."""
-    counts: dict[str, int] = {}
-    result = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        result.append(name if counts[name] == 1 else f"{name}_{counts[name] - 1}")
-    return result
 
 
 def _takes_mask(layer) -> bool:

@@ -62,8 +62,7 @@ def _call_config(layer, node, kept) -> list:
         except TypeError:
             warnings.warn(
                 f"Layer {layer.name} was passed non-serializable keyword arguments: {arguments}. They will not be "
-                f"included "
-                "in the serialized model (and thus will be missing at deserialization time).",
+                "included in the serialized model (and thus will be missing at deserialization time).",
                 stacklevel=2,
             )
             arguments = {}

@@ -13,7 +13,19 @@ from kjax.engine.base_layer import to_list
 from kjax.graph import KerasTensor, Variable, op
 from kjax.graph.padded import Padded, mean_over, padded_rule, propagate
 
-__all__ = ["Objective", "Reported", "make_objectives", "nested", "weighted_mean"]
+__all__ = ["Objective", "Reported", "Scaling", "make_objectives", "nested", "weighted_mean"]
+
+
+class Scaling(NamedTuple):
+    """What the mean of a batch's scores is divided by: 2.2.4 divides by both.
+
+    Attributes:
+        mask: whether by the mask's mean.
+        weights: whether by the share of sample weights that are not zero.
+    """
+
+    mask: bool = True
+    weights: bool = True
 
 
 def _score_rowwise(tensors, args, kwargs):
@@ -45,19 +57,20 @@ def _weighted_sum_padded(ctx, score, weights=None, mask=None):
 
 
 @op(name="weighted_mean", context=True, rowwise=_score_rowwise)
-def weighted_mean(ctx, score, weights=None, mask=None):
+def weighted_mean(ctx, score, weights=None, mask=None, scaling=(True, True)):
     """The mean of per-sample scores (batch, ...) with Keras's masking and weighting.
 
     A mask scales to its mean; weights of rank r apply after averaging over the axes past r, and scale to the share of
-    weights that are not zero. Rows the context calls invalid count for nothing.
+    weights that are not zero; neither where `scaling` (see `Scaling`) says so. Rows the context calls invalid count for
+    nothing.
     """
     score = _as_float(jnp.asarray(score))
-    return score if score.ndim == 0 else _weighted_mean(ctx.rows, score, weights, mask)
+    return score if score.ndim == 0 else _weighted_mean(ctx.rows, score, weights, mask, Scaling(*scaling))
 
 
 @padded_rule(weighted_mean)
-def _weighted_mean_padded(ctx, score, weights=None, mask=None):
-    return _weighted_mean(ctx.rows, propagate(_as_float, [score]), weights, mask)
+def _weighted_mean_padded(ctx, score, weights=None, mask=None, scaling=(True, True)):
+    return _weighted_mean(ctx.rows, propagate(_as_float, [score]), weights, mask, Scaling(*scaling))
 
 
 def _as_float(score):
@@ -65,7 +78,7 @@ def _as_float(score):
     return score.astype(jnp.float32) if counted else score
 
 
-def _weighted_mean(rows, score, weights, mask):
+def _weighted_mean(rows, score, weights, mask, scaling):
     """`weighted_mean` of a score of rank >= 1; the arrays may be Padded."""
     dtype = score.dtype
 
@@ -79,12 +92,14 @@ def _weighted_mean(rows, score, weights, mask):
 
     if mask is not None:
         mask = propagate(lambda m: m.astype(dtype), [mask])
-        score = propagate(lambda s, m, share: s * m / share, [score, mask, mean(mask)])
+        share = mean(mask) if scaling.mask else jnp.ones((), dtype)
+        score = propagate(lambda s, m, share: s * m / share, [score, mask, share])
     if weights is not None:
         if score.ndim > weights.ndim:
             score = mean_over(score, range(weights.ndim, score.ndim))
         used = propagate(lambda w: (w != 0).astype(dtype), [weights])
-        score = propagate(lambda s, w, share: s * w.astype(dtype) / share, [score, weights, mean(used)])
+        share = mean(used) if scaling.weights else jnp.ones((), dtype)
+        score = propagate(lambda s, w, share: s * w.astype(dtype) / share, [score, weights, share])
     return mean(score)
 
 
@@ -92,7 +107,8 @@ class Objective(NamedTuple):
     """What one output is trained for.
 
     Attributes:
-        name: the output's name.
+        name: the output's name; outputs of one layer share it.
+        position: which of the model's outputs it is.
         loss: function (y_true, y_pred) -> per-sample score.
         target: placeholder of the targets, or a tensor the user gave.
         sample_weight: placeholder, rank 1 or (temporal) 2.
@@ -102,6 +118,7 @@ class Objective(NamedTuple):
     """
 
     name: str
+    position: int
     loss: object
     target: KerasTensor
     sample_weight: KerasTensor
@@ -157,8 +174,10 @@ def loss_name(loss) -> str:
     return getattr(inner, "__name__", type(loss).__name__)
 
 
-def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensors) -> list:
+def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensors, scaling=None) -> list:
     """The Objective of each output that has a loss.
+
+    `scaling` is the Scaling of the losses; None: 2.2.4's, and for Loss objects that of 2.3, which has them.
 
     Raises:
         ValueError: for losses, weights or modes that do not fit the outputs.
@@ -196,21 +215,47 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
         batch = output.shape[0] if len(output.shape) else None  # fixed under a stateful layer
         shape = (batch,) if modes[i] is None else (batch, None)
         weight = KerasTensor(shape, "float32", name=name + "_sample_weights:0")
-        reduce = weighted_sum if getattr(fn, "reduction", None) == "sum" else weighted_mean
+        reduction = getattr(fn, "reduction", None)
         target, score = _scored(fn, target, output, given[i] is None)
-        value = reduce(score, weight, getattr(output, "_keras_mask", None))
-        factor = 1.0 if factors[i] is None else float(factors[i])
-        objectives.append(Objective(name, fn, target, weight, value, factor, given[i] is None))
+        mask = getattr(output, "_keras_mask", None)
+        if reduction == "sum":
+            value = weighted_sum(score, weight, mask)
+        else:
+            own = scaling or (Scaling() if reduction is None else Scaling(mask=False, weights=False))
+            value = weighted_mean(score, weight, mask, scaling=tuple(own))
+        factor = 1.0 if factors[i] is None else _factor(factors[i], name)
+        objectives.append(Objective(name, i, fn, target, weight, value, factor, given[i] is None))
     return objectives
+
+
+def _factor(value, name) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"loss_weights must hold numbers; got {value!r:.100} for output {name!r}.") from None
 
 
 def _scores(fn, target, output):
     """What a loss or metric computes: a tensor, or a dict of tensors by name."""
     call = getattr(fn, "call", None) if not inspect.isfunction(fn) and hasattr(fn, "reduction") else None
+    _require_two_arguments(call or fn, fn)
     result = (call or fn)(target, activations.in_floatx(output))
     for value in result.values() if isinstance(result, dict) else [result]:
         _require_tensor(fn, value)
     return result
+
+
+def _require_two_arguments(call, fn):
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):  # what says nothing about its arguments
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise TypeError(
+            f"the loss or metric {loss_name(fn)!r} must take (y_true, y_pred); it takes {signature}."
+        ) from None
 
 
 def _scored(fn, target, output, fed):
@@ -237,8 +282,7 @@ def _require_tensor(fn, result):
     if not isinstance(result, (KerasTensor, Variable)):
         raise TypeError(
             f"the loss or metric {loss_name(fn)!r} must return a tensor computed from y_true and y_pred by "
-            f"keras.backend "
-            f"functions; it returned {type(result).__name__}."
+            f"keras.backend functions; it returned {type(result).__name__}."
         )
 
 
@@ -268,11 +312,11 @@ def make_metrics(model, objectives, plain, weighted) -> list:
     """The metrics of all outputs, in Keras's order and with Keras's names."""
     names = model.output_names
     plain, weighted = collect(plain, names, "metrics"), collect(weighted, names, "weighted_metrics")
-    by_name = {o.name: o for o in objectives}
+    by_position = {o.position: o for o in objectives}
     taken = {"loss"} | ({o.name + "_loss" for o in objectives} if len(names) > 1 else set())
     reported = []
-    for i, name in enumerate(names):
-        objective = by_name.get(name)
+    for i in range(len(names)):
+        objective = by_position.get(i)
         if objective is None:
             continue
         for wanted, with_weights in ((plain[i], False), (weighted[i], True)):

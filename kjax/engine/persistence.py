@@ -27,7 +27,7 @@ class Persistence:
         saving.save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath, overwrite=True):
-        """Writes the weights to an HDF5 file."""
+        """Writes the weights to an HDF5 file; arguments as for `save`."""
         saving.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False, **reading):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 from kjax import callbacks as callback_room
 from kjax.engine.logs import BatchLogs, Logs
 
-__all__ = ["Phase"]
+__all__ = ["Phase", "unwatched"]
 
 
 class Phase:
@@ -55,3 +57,9 @@ class Phase:
                 getattr(c, f"on_{self.kind}_batch_end")(number, logs)
         if self._bar is not None:
             self._bar.update(number + 1 if self._by_steps else self._seen)
+
+
+@functools.lru_cache
+def unwatched(kind) -> Phase:
+    """The phase of a kind that nobody looks at."""
+    return Phase(kind)

@@ -11,10 +11,23 @@ import jax
 from kjax.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 from kjax.utils.pass_orders import PassOrders
 
-__all__ = ["Prefetch"]
+__all__ = ["Making", "Prefetch"]
 
 _AHEAD = 2  # batches on the device besides those that steps are working on
 _JOIN_SECONDS = 10.0
+
+
+class Making(NamedTuple):
+    """How batches are made ahead.
+
+    Attributes:
+        workers: threads or processes that make batches; 0: the calling thread makes each batch when it is asked for.
+        use_multiprocessing, max_queue_size: see the enqueuers.
+    """
+
+    workers: int
+    use_multiprocessing: bool
+    max_queue_size: int
 
 
 class Prefetch:
@@ -25,24 +38,22 @@ class Prefetch:
         prepare: function (what the source gave, its number) -> (arrays, rest); the arrays are put on the device.
         place: function that puts a tree of arrays on the device.
         what: the method that asks, for messages.
-        workers: threads or processes that make batches; 0: the calling thread makes each batch when it is asked for.
-        use_multiprocessing, max_queue_size: see the enqueuers.
+        making: Making.
         shuffle: whether a Sequence's batches come in random order.
+        sizes: BatchSizes that `prepare` fills batches up by, or None; they belong to the position.
 
     The first batch is prepared by the calling thread, because a model may be built by it; a thread prepares the others.
     Nothing starts before the first batch is taken. When the context is left, all threads and processes are gone.
     """
 
-    def __init__(self, source, prepare, place, what, workers, use_multiprocessing, max_queue_size, shuffle=False):
+    def __init__(self, source, prepare, place, what, making: Making, shuffle=False, sizes=None):
         self.source = source
         self.prepare = prepare
         self.place = place
         self.what = what
-        self.workers = workers
-        self.use_multiprocessing = use_multiprocessing
-        self.max_queue_size = max_queue_size
+        self.workers, self.use_multiprocessing, self.max_queue_size = making
         self.shuffle = shuffle
-        self.sizes = None  # whose `first` belongs to the position
+        self.sizes = sizes
         self._number = 0  # of the next batch to be prepared
         self._taken = self._used = 0
         self._begin: dict | None = None  # a position to go on from
@@ -92,7 +103,7 @@ class Prefetch:
             place = self._orders.position(self._used)
         else:
             place = None if self._used_state is None else {"state": self._used_state}
-        return {"first": getattr(self.sizes, "first", None), **(place or {})}
+        return {"sizes": list(self.sizes.kept) if self.sizes is not None else [], **(place or {})}
 
     def move_to(self, position) -> None:
         """Goes on where another run's source was; before the first batch is taken.
@@ -101,7 +112,7 @@ class Prefetch:
             ValueError: when the source has other batches.
         """
         if self.sizes is not None:
-            self.sizes.first = position["first"]
+            self.sizes.kept = list(position["sizes"])
         if not {"order", "state"} & {*position}:
             return
         if self._stream is not None:
@@ -229,6 +240,7 @@ class _Telling:
 
     def __init__(self, source):
         self.source = source
+        self.__name__ = type(source).__name__  # for messages
 
     def __iter__(self):
         return self

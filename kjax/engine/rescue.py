@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import jax
 
 __all__ = ["rescued"]
 
 
-@contextlib.contextmanager
-def rescued(model, what, *kinds):
+class rescued:  # read as a verb: with rescued(model, ...)
     """Within it a model runs steps; when one fails, the newest state that can be had is put back, and a note says so.
 
     Args:
@@ -18,14 +15,19 @@ def rescued(model, what, *kinds):
         what: the method that runs them.
         kinds: of the steps, 'train', 'test', 'predict'.
     """
-    try:
-        yield
-    except BaseException as error:
-        _rescue(model, what, kinds, error)
-        raise
-    finally:
-        for safeguard in _safeguards(model, kinds):
+
+    def __init__(self, model, what, *kinds):
+        self._model, self._what, self._kinds = model, what, kinds
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            _rescue(self._model, self._what, self._kinds, error)
+        for safeguard in _safeguards(self._model, self._kinds):
             safeguard.forget()
+        return False
 
 
 def _safeguards(model, kinds) -> list:

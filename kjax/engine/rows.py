@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["Rows", "whole"]
+__all__ = ["Rows", "SparseRows", "whole"]
 
 _PIECE_BYTES = 1 << 22  # how much one slice holds at most, beside the rows it is read for
 _GAP = 4  # rows read for nothing between two wanted ones, rather than to ask for both
@@ -48,19 +48,19 @@ class Rows:
 
     def astype(self, dtype):
         """The same rows, cast when they are read."""
-        return Rows(self.source, dtype, self.start, self.stop, self.column, self.checks)
+        return type(self)(self.source, dtype, self.start, self.stop, self.column, self.checks)
 
     def as_column(self):
         """The same rows with an axis of length one at the end."""
-        return Rows(self.source, self.dtype, self.start, self.stop, True, self.checks)
+        return type(self)(self.source, self.dtype, self.start, self.stop, True, self.checks)
 
     def checked(self, check):
         """The same rows, checked when they are read."""
-        return Rows(self.source, self.dtype, self.start, self.stop, self.column, (*self.checks, check))
+        return type(self)(self.source, self.dtype, self.start, self.stop, self.column, (*self.checks, check))
 
     def part(self, start, stop):
         """Samples start to stop, unread."""
-        return Rows(self.source, self.dtype, self.start + start, self.start + stop, self.column, self.checks)
+        return type(self)(self.source, self.dtype, self.start + start, self.start + stop, self.column, self.checks)
 
     def _read(self, first, last):
         """Samples first to last as an array, not yet cast."""
@@ -102,12 +102,31 @@ class Rows:
         return result
 
     def __getitem__(self, key):
-        if isinstance(key, slice):
-            return self.take(np.arange(*key.indices(len(self))))
-        return self.take(np.atleast_1d(key))[0] if np.ndim(key) == 0 else self.take(np.asarray(key))
+        index = np.arange(len(self))[key]
+        return self.take(index) if np.ndim(index) else self.take(index[None])[0]
 
     def __array__(self, dtype=None, copy=None):
         return self._read(0, len(self)).astype(self.dtype if dtype is None else dtype)
+
+
+class SparseRows(Rows):
+    """Samples of a `scipy.sparse` matrix in any format; only the rows of a batch are ever dense.
+
+    Args: see :class:`Rows`.
+    """
+
+    def __init__(self, source, *args, **kwargs):
+        super().__init__(source.tocsr(), *args, **kwargs)  # the same object where it is one already
+
+    def take(self, index):
+        """Rows `index`, in this order, as a new dense array."""
+        rows = self.source[self.start + np.asarray(index)].toarray()
+        for check in self.checks:
+            check(rows)
+        return (rows[..., None] if self.column else rows).astype(self.dtype, copy=False)
+
+    def _read(self, first, last):
+        return self.take(np.arange(first, last))
 
 
 def whole(x) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Iterable
 
 from kjax.engine.base_layer import Layer
 from kjax.engine.input_layer import Input, InputLayer
@@ -27,6 +28,8 @@ class Sequential(Model):
     def __init__(self, layers=None, name=None):
         self._init_subclassed(name)
         self._build_input_shape = None
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"Sequential takes a list of layers; got {layers!r:.200}.")
         for layer in layers or []:
             self.add(layer)
 

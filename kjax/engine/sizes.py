@@ -13,7 +13,7 @@ from kjax.graph import Context
 from kjax.graph.padded import Lengths, SameLength, Unpaddable, length_of
 from kjax.graph.random import key_of
 
-__all__ = ["Sizes", "bucket"]
+__all__ = ["BatchSizes", "Sizes", "bucket"]
 
 _EXACT = 2  # so many sizes have programs of their own: those of training and validation, say
 _SMALLEST = 8
@@ -22,6 +22,34 @@ _SMALLEST = 8
 def bucket(size: int) -> int:
     """The power of two, from 8 on, that a size is filled up to."""
     return max(_SMALLEST, 1 << (int(size) - 1).bit_length())
+
+
+class BatchSizes:
+    """How many rows batches are filled up to, so that batches of any size need few programs.
+
+    The first sizes are left as they are, further ones are filled up to powers of two.
+
+    Args:
+        exact: how many sizes are left as they are.
+        fills: whether smaller batches are filled up to the first size: those of one source have one size but the last.
+
+    Attributes:
+        kept: the sizes left as they are, in the order they came.
+    """
+
+    def __init__(self, exact=_EXACT, fills=False):
+        self.kept: list = []
+        self._exact, self._fills = exact, fills
+
+    def full(self, size, placement=None):
+        """The number of rows to fill up to; None for a size that is left as it is."""
+        if size not in self.kept and len(self.kept) < self._exact:
+            self.kept.append(size)
+        if size in self.kept:
+            full = size if placement is None else placement.padded(size)
+            return None if full == size else full
+        full = self.kept[0] if self._fills and size < self.kept[0] else bucket(size)
+        return full if placement is None else placement.padded(full)
 
 
 class Plan(NamedTuple):
@@ -46,6 +74,9 @@ class Sizes:
         spec: of its step.
         variables: what the step's program takes.
         constants: likewise.
+
+    Attributes:
+        batches: BatchSizes of batches that are given one by one.
     """
 
     def __init__(self, inputs, spec, variables, constants):
@@ -53,24 +84,17 @@ class Sizes:
         self._spec = spec
         self._variables = variables
         self._constants = constants
-        self._seen_rows: set = set()
+        self.batches = BatchSizes()
         self._seen_lengths: set = set()
         self._plans: dict = {}
 
     def seen(self) -> dict:
         """Plain data for `remember`: a continued run fills up what this one does."""
-        return {"rows": sorted(self._seen_rows), "lengths": sorted(self._seen_lengths)}
+        return {"rows": list(self.batches.kept), "lengths": sorted(self._seen_lengths)}
 
     def remember(self, seen) -> None:
         """Takes what another run's `seen` gave."""
-        self._seen_rows, self._seen_lengths = set(seen["rows"]), set(seen["lengths"])
-
-    def rows(self, size):
-        """The number of rows a batch is filled up to, or None to leave it as it is."""
-        if size in self._seen_rows or len(self._seen_rows) < _EXACT:
-            self._seen_rows.add(size)
-            return None
-        return bucket(size)
+        self.batches.kept, self._seen_lengths = list(seen["rows"]), set(seen["lengths"])
 
     def stretched(self, feed, training) -> Feed:
         """The feed with sequences of yet another length filled up; the same feed where the program forbids it."""

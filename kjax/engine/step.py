@@ -70,12 +70,12 @@ traces = _Traces()
 def _inputs(spec, batch, rows):
     """The program's inputs: missing sample weights are ones, or the row mask; padding rows weigh nothing."""
     data, weights, *lengths = batch
-    size = data[0].shape[0]
+    size = data[0].shape[0] if data else 1  # nothing is fed: ones for all rows alike
     full = []
     for rank, w in zip(spec.weight_ranks, weights, strict=True):
         if w is None:
-            like = data[len(data) - spec.weights + len(full)] if rank > 1 else None
-            w = jnp.ones((size,) if rank == 1 else like.shape[:rank], jnp.float32)
+            like = data[len(data) - spec.weights + len(full)] if rank > 1 and data else None
+            w = jnp.ones((size,) * rank if like is None else like.shape[:rank], jnp.float32)
         if rows is not None:
             w = w * rows.reshape((-1,) + (1,) * (rank - 1))
         full.append(w)

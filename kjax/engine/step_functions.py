@@ -58,7 +58,7 @@ class StepFunction:
     def _run(self, batch, training):
         model = self._model
         executor = model._compiled_executor(self._kind)
-        key = model._next_key(executor)
+        key = model._next_key(executor, random=executor.spec.program.random if training else None)
         if self._kind == "train":
             logs = executor.train(batch, None, *key, placement=model._placement)
         else:
@@ -86,6 +86,10 @@ class OwnStep:
     def stretched(self, feed, training=False, placement=None):
         """The feed: a function gets the data as they are."""
         return feed
+
+    def rows_read(self, rows, size):
+        """None: there are no rows that only pad."""
+        return None
 
     def on_host(self, outputs, batch, size) -> list:
         """The outputs of a batch as NumPy arrays."""
@@ -150,8 +154,7 @@ class StepFunctions:
 
     @property
     def _feed_outputs(self):
-        outputs = dict(zip(self.output_names, self.outputs, strict=True))
-        return [outputs[name] for name in self._feed_output_names]
+        return [self.outputs[o.position] for o in self._objectives if o.feed]
 
     def _uses_dynamic_learning_phase(self):
         return self.uses_learning_phase and K.fixed_phase() is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 
 from kjax import callbacks as callback_room
@@ -13,9 +15,11 @@ from kjax.engine.feeds import Feed
 from kjax.engine.flax_bridge import FlaxBridge
 from kjax.engine.intake import Intake
 from kjax.engine.network import Network
-from kjax.engine.phases import Phase
+from kjax.engine.phases import Phase, unwatched
+from kjax.engine.prefetch import Making
 from kjax.engine.progress import Progress
 from kjax.engine.rescue import rescued
+from kjax.utils.arguments import given
 
 __all__ = ["Model"]
 
@@ -78,7 +82,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             verbose: 0 silent, 1 progress bar, 2 one line per epoch.
             callbacks: list of Callback.
             validation_split: share of the samples, the last ones, kept for validation; in [0, 1).
-            validation_data: (x, y) or (x, y, sample_weight).
+            validation_data: (x, y) or (x, y, sample_weight); where x gives batches, also what gives batches.
             shuffle: bool, or 'batch' to shuffle whole batches.
             class_weight: dict class -> weight.
             sample_weight: array (samples,), or (samples, time) in temporal mode.
@@ -86,14 +90,20 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             steps_per_epoch: steps per epoch, each on all of the data; `batch_size` must be None then. Of a generator:
                 batches per epoch.
             validation_steps: with `steps_per_epoch`, steps per validation, likewise.
-            validation_freq: validate every so many epochs, or at the listed ones.
+            validation_freq: int, validate every so many epochs; or a list of the epochs, counted from 1.
+            max_queue_size, workers, use_multiprocessing: how batches of a generator are prepared ahead.
 
         Returns:
             History; `history.history` maps names to lists of figures, one per epoch.
+
+        Raises:
+            RuntimeError: when the model is not compiled.
+            ValueError, TypeError: for data that do not fit the model and arguments out of their domain.
         """
         if kwargs:
             raise TypeError(f"Unrecognized keyword arguments of fit: {kwargs}")
         self._require_compiled("fit")
+        _check_epochs(epochs, initial_epoch)
         if generator_loop.is_generator(x):
             generator_loop.refuse_with_generator(
                 "fit", y=y, sample_weight=sample_weight, validation_split=validation_split
@@ -217,6 +227,8 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             )
         if not split:
             return feed, None
+        if not isinstance(split, numbers.Real):
+            raise TypeError(f"validation_split must be a number in [0, 1); got {split!r}.")
         if not 0.0 < split < 1.0:
             raise ValueError(f"validation_split must be in [0, 1); got {split!r}.")
         at = int(feed.size * (1.0 - split))
@@ -296,13 +308,15 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         Returns:
             array (samples, ...), or a list of them for several outputs.
         """
+        if batch_size is None and steps is None and verbose == 0 and not callbacks and self._is_plain_sample(x):
+            return unlist(self._executors["predict"].plain_forward(x))
         if generator_loop.is_generator(x):
             return self.predict_generator(
                 x, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=callbacks
             )
         whole = _is_whole(batch_size, steps, "steps")
         xs = self._standardize_x(x)
-        size = data_room.check_lengths(xs, [], [])
+        size = data_room.check_lengths(xs, [], [], self._rows_of_tensors())
         batch_size = size if whole else _batch_size(batch_size)
         self._check_stateful_size(size, batch_size)
         params = {"batch_size": None if whole else batch_size, "samples": size, "steps": steps}
@@ -310,8 +324,20 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         with rescued(self, "predict", "predict"):
             return unlist(loop.predict_loop(self, Feed(xs, [], size), batch_size, phase, steps))
 
+    def _is_plain_sample(self, x) -> bool:
+        """Whether x is one sample for which a prediction is one call of a step that is there already.
+
+        Programs that act on each prediction call `predict` so, thousands of times.
+        """
+        executor = self._executors.get("predict")
+        if executor is None or not executor.is_plain or executor.fixed_size or self._placement is not None:
+            return False
+        return self._is_as_wanted(x) and len(x) == 1 and self._own_step("predict") is None
+
     def _phase(self, kind, callbacks, verbose, params, target) -> Phase:
         """Who looks on at an evaluation or prediction."""
+        if not callbacks and verbose != 1:
+            return unwatched(kind)
         watched = None
         if callbacks:
             watched = callback_room.CallbackList(_list_of_callbacks(callbacks))
@@ -322,7 +348,13 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         return Phase(kind, watched, bar, by_steps=params["steps"] is not None)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, reset_metrics=True):
-        """One step on one batch; returns the loss, or a list in the order of `metrics_names`."""
+        """One step on one batch; returns the loss, or a list in the order of `metrics_names`.
+
+        Args:
+            x, y, sample_weight, class_weight: as for `fit`, of one batch of any size.
+            reset_metrics: accepted as in 2.3. Differs: stateful metrics go on from batch to batch as in 2.2.4;
+                `reset_metrics()` sets them to zero.
+        """
         self._require_compiled("train_on_batch")
         feed = self._standardize_user_data(x, y, sample_weight, class_weight)
         self._check_trainable_weights_consistency()
@@ -332,7 +364,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             return unlist([v.item() for v in np.asarray(logs)])
 
     def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
-        """The figures on one batch, nothing trained."""
+        """The figures on one batch, nothing trained; arguments and result as for `train_on_batch`."""
         self._require_compiled("test_on_batch")
         feed = self._standardize_user_data(x, y, sample_weight)
         executor = self._executor("test")
@@ -342,23 +374,21 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             return unlist([v.item() for v in np.asarray(logs)])
 
     def predict_on_batch(self, x):
-        """The outputs for one batch."""
+        """The outputs for one batch x, an array or a list of arrays as from `predict`."""
         xs = self._standardize_x(x)
-        size = data_room.check_lengths(xs, [], [])
+        size = data_room.check_lengths(xs, [], [], self._rows_of_tensors())
         with rescued(self, "predict_on_batch", "predict"):
-            return unlist(loop.predict_loop(self, Feed(xs, [], size), size, Phase("predict")))
+            return unlist(loop.predict_loop(self, Feed(xs, [], size), size, unwatched("predict")))
 
-    def _whole(self, feed, executor):
-        """All of a feed as one batch, padded where the devices do not divide it or sizes vary."""
+    def _whole(self, feed, executor, sizes=None):
+        """All of a feed as one batch, padded where the devices do not divide it or sizes vary (see BatchSizes)."""
         placement = self._placement
         feed = executor.stretched(feed, executor is self._executors.get("train"), placement)
-        if not executor.rowwise:
+        pad = (sizes or executor.sizes.batches).full(feed.size, placement) if executor.rowwise else None
+        if pad is None:
             return feed.whole()
-        pad = executor.sizes.rows(feed.size) if placement is None else placement.padded(feed.size)
-        if pad is None or (placement is not None and pad == feed.size):
-            return feed.whole()
-        batch, rows = feed.batch(np.arange(feed.size), pad)
-        return batch, np.ones((pad,), "float32") if rows is None else rows
+        batch, real = feed.batch(np.arange(feed.size), pad)
+        return batch, np.ones((pad,), "float32") if real is None else real
 
     def reset_metrics(self):
         """Sets stateful metrics to zero."""
@@ -391,47 +421,44 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             max_queue_size, workers, use_multiprocessing: how batches are prepared ahead.
             shuffle: whether a Sequence's batches come in random order.
         """
+        asked = generator_loop.GeneratorFit(**given(locals()))
         self._require_compiled("fit_generator")
-        return generator_loop.fit_generator(
-            self,
-            generator,
-            steps_per_epoch,
-            epochs,
-            verbose,
-            callbacks,
-            validation_data,
-            validation_steps,
-            class_weight,
-            max_queue_size,
-            workers,
-            use_multiprocessing,
-            shuffle,
-            initial_epoch,
-            validation_freq,
-        )
+        _check_epochs(epochs, initial_epoch)
+        return generator_loop.fit_generator(self, asked)
 
     def evaluate_generator(
         self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0, callbacks=None
     ):
-        """As `evaluate`, on `steps` batches of a generator."""
+        """As `evaluate`, on `steps` batches of a generator or `Sequence`; other arguments as for `fit_generator`."""
         self._require_compiled("evaluate_generator")
-        making = (max_queue_size, workers, use_multiprocessing)
+        making = Making(workers, use_multiprocessing, max_queue_size)
         with rescued(self, "evaluate_generator", "test"):
-            return unlist(generator_loop.evaluate_generator(self, generator, steps, *making, verbose, callbacks))
+            return unlist(generator_loop.evaluate_generator(self, generator, steps, making, verbose, callbacks))
 
     def predict_generator(
         self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0, callbacks=None
     ):
-        """As `predict`, on `steps` batches of a generator."""
-        making = (max_queue_size, workers, use_multiprocessing)
+        """As `predict`, on `steps` batches of a generator or `Sequence`; other arguments as for `fit_generator`."""
+        making = Making(workers, use_multiprocessing, max_queue_size)
         with rescued(self, "predict_generator", "predict"):
-            return unlist(generator_loop.predict_generator(self, generator, steps, *making, verbose, callbacks))
+            return unlist(generator_loop.predict_generator(self, generator, steps, making, verbose, callbacks))
 
 
 def _list_of_callbacks(callbacks) -> list:
     if callbacks is not None and not isinstance(callbacks, (list, tuple, callback_room.CallbackList)):
         raise TypeError(f"callbacks must be a list of Callback; got {type(callbacks).__name__}.")
+    for i, callback in enumerate(callbacks or ()):
+        if isinstance(callback, type):
+            raise TypeError(f"callbacks[{i}] must be an instance, {callback.__name__}(...); got the class itself.")
+        if not hasattr(callback, "set_model"):
+            raise TypeError(f"callbacks[{i}] must be a Callback; got {type(callback).__name__} {callback!r:.100}.")
     return list(callbacks or ())
+
+
+def _check_epochs(epochs, initial_epoch):
+    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise TypeError(f"{name} must be an integer; got {value!r}.")
 
 
 def _is_whole(batch_size, steps, argument) -> bool:

@@ -20,6 +20,8 @@ _scopes = _Scopes()
 @contextlib.contextmanager
 def name_scope(name: str):
     """Within it, variables are named `name/...`; scopes nest."""
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string; got {name!r}.")
     _scopes.stack.append(name)
     try:
         yield name

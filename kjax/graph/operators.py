@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kjax.graph.record import op
+from kjax.graph.record import op, symbolic_leaves
 from kjax.graph.tensor import KerasTensor
 from kjax.graph.variable import Variable
 
@@ -42,7 +43,17 @@ def _binary(name, fn):
     return op(forward, name=name, rowwise=elementwise)
 
 
+def _numbers(x, tensor):
+    """Numbers in lists as an array, of the tensor's type where both are floats; anything else as it is."""
+    if not isinstance(x, (list, tuple)) or symbolic_leaves(x):
+        return x
+    x = np.asarray(x)
+    return x.astype(tensor.dtype) if x.dtype.kind == "f" and jnp.issubdtype(tensor.dtype, jnp.floating) else x
+
+
 def _array(x):
+    if isinstance(x, (list, tuple)):
+        return jnp.asarray(x)
     if isinstance(x, np.ndarray) and x.dtype == np.float64:
         return x.astype(np.float32) if not jax.config.jax_enable_x64 else x
     return x
@@ -60,6 +71,23 @@ _BINARY = {
     "and": jnp.logical_and,
     "or": jnp.logical_or,
     "xor": jnp.logical_xor,
+}
+_UFUNCS = {
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.true_divide: "truediv",
+    np.floor_divide: "floordiv",
+    np.remainder: "mod",
+    np.power: "pow",
+    np.matmul: "matmul",
+    np.bitwise_and: "and",
+    np.bitwise_or: "or",
+    np.bitwise_xor: "xor",
+    np.less: "lt",
+    np.less_equal: "le",
+    np.greater: "gt",
+    np.greater_equal: "ge",
 }
 _COMPARE = {"lt": jnp.less, "le": jnp.less_equal, "gt": jnp.greater, "ge": jnp.greater_equal}
 
@@ -94,8 +122,27 @@ def _slice_dynamic(x, starts, stops, steps, kinds):
     return x[index]
 
 
+def _check_bounds(x, parts):
+    """Refuses a number past the end of an axis of known size, for which JAX would take the last entry."""
+    if any(p is not None and p is not Ellipsis and not isinstance(p, (slice, int, np.integer)) for p in parts):
+        return
+    named = [p for p in parts if p is not None]
+    axis, after = 0, len(x.shape) - len(named) + 1
+    for p in named:
+        if p is Ellipsis:
+            axis += after
+            continue
+        size = x.shape[axis] if axis < len(x.shape) else None
+        if size is not None and not isinstance(p, (slice, bool)) and not -size <= p < size:
+            raise ValueError(
+                f"slice index {p} of axis {axis} is out of bounds for {x.name!r} of shape {tuple(x.shape)}."
+            )
+        axis += 1
+
+
 def _slice(x, index):
     parts = index if isinstance(index, tuple) else (index,)
+    _check_bounds(x, parts)
     if any(isinstance(p, slice) and any(isinstance(v, KerasTensor) for v in (p.start, p.stop, p.step)) for p in parts):
         kinds = ["slice" if isinstance(p, slice) else p if p is None or p is Ellipsis else "at" for p in parts]
         starts = [
@@ -107,16 +154,37 @@ def _slice(x, index):
     return getitem(x, index)
 
 
+def _array_ufunc(calls):
+    """The method by which NumPy hands over `array + tensor`, and asks about its other functions."""
+
+    def handle(self, ufunc, method, *inputs, **kwargs):
+        in_place = set(kwargs) == {"out"} and kwargs["out"][0] is inputs[0]  # `array += tensor`
+        if method == "__call__" and (not kwargs or in_place):
+            if ufunc in (np.equal, np.not_equal):
+                return ufunc is np.not_equal
+            if ufunc in _UFUNCS:
+                return calls[_UFUNCS[ufunc]](*inputs)
+        asked = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        raise TypeError(
+            f"NumPy's {asked} cannot compute with the symbolic tensor {self.name!r}, whose numbers are known "
+            "only when the model runs; use functions of keras.backend, as K.exp(x) or K.sum(x)."
+        )
+
+    return handle
+
+
 def _attach():
     """Gives KerasTensor and Variable the operators."""
     methods = {"__getitem__": _slice}
+    calls: dict[str, Callable] = {}
+    methods["__array_ufunc__"] = _array_ufunc(calls)
     for name, fn in _BINARY.items():
-        call = _binary(name, fn)
-        methods[f"__{name}__"] = lambda x, y, call=call: call(x, y)
-        methods[f"__r{name}__"] = lambda x, y, call=call: call(y, x)
+        call = calls[name] = _binary(name, fn)
+        methods[f"__{name}__"] = lambda x, y, call=call: call(x, _numbers(y, x))
+        methods[f"__r{name}__"] = lambda x, y, call=call: call(_numbers(y, x), x)
     for name, fn in _COMPARE.items():
-        call = _binary(name, fn)
-        methods[f"__{name}__"] = lambda x, y, call=call: call(x, y)
+        call = calls[name] = _binary(name, fn)
+        methods[f"__{name}__"] = lambda x, y, call=call: call(x, _numbers(y, x))
     negative = op(jnp.negative, name="neg", rowwise=True)
     absolute = op(absolute_value, name="abs", rowwise=True)
     invert = op(jnp.logical_not, name="logical_not", rowwise=True)

@@ -29,6 +29,11 @@ class _Step:
         self.writes = writes
         self.draw = draw
 
+    def inner_steps(self) -> list:
+        """The steps of the functions that the operation calls: a loop's body, say."""
+        inner = [x.program for x in jax.tree.leaves(self.template) if isinstance(x, _SubProgram)]
+        return [step for program in inner for step in program.steps]
+
 
 class Program:
     """A pure function `(inputs, variables, constants) -> outputs`, equal to any other of the same structure.

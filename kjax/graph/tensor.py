@@ -114,7 +114,6 @@ class KerasTensor:
     """
 
     __array_priority__ = 1000
-    __array_ufunc__ = None
 
     def __init__(self, shape, dtype, op=None, index=0, name=None, static=None):
         self.shape = TensorShape(shape)

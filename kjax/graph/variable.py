@@ -32,7 +32,6 @@ class Variable:
     """
 
     __array_priority__ = 1000
-    __array_ufunc__ = None
 
     def __init__(self, value, name=None, dtype=None, shape=None, trainable=True, constraint=None):
         self._thunk = None

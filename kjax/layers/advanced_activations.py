@@ -6,7 +6,7 @@ import numpy as np
 
 from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import axis_numbers, number, read_fields, write_fields
+from kjax.layers.fields import add_weight, axis_numbers, number, read_fields, write_fields
 from kjax.nn import activation
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
@@ -80,17 +80,10 @@ class PReLU(_Activation):
         if None in shape:
             raise ValueError(
                 f"Layer {self.name}: axes of unknown size must be among shared_axes; got "
-                f"shared_axes={self.shared_axes} for "
-                f"an input of shape {tuple(input_shape)}."
+                f"shared_axes={self.shared_axes} for an input of shape {tuple(input_shape)}."
             )
         self.param_broadcast = [a + 1 in shared for a in range(len(shape))]
-        self.alpha = self.add_weight(
-            name="alpha",
-            shape=tuple(shape),
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = add_weight(self, "alpha", tuple(shape))
         axes = {a: input_shape[a] for a in range(1, len(input_shape)) if a not in shared} if shared else {}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
         self.built = True

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import positive_int, read_data_format, read_fields, sizes, write_fields
+from kjax.layers.fields import (
+    AFFINE_FIELDS,
+    add_weight,
+    given,
+    positive_int,
+    read_data_format,
+    read_fields,
+    sizes,
+    write_fields,
+)
 from kjax.nn import convolution
 from kjax.nn.shapes import channel_axis, effective_size, window_length
 
@@ -70,21 +79,12 @@ class ConvBase(Layer):
         self.strides, self.dilation_rate = read_strides(strides, dilation_rate, rank, self.name)
         if self.padding == "causal" and self.data_format != "channels_last":
             raise ValueError(
-                f"Layer {self.name}: with padding='causal' the `data_format` must be 'channels_last' (temporal "
-                f"data); got "
-                f"{self.data_format!r}."
+                f"Layer {self.name}: with padding='causal' the `data_format` must be 'channels_last' (temporal data); "
+                f"got {self.data_format!r}."
             )
         read_fields(
             self,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            **given(locals(), "rank", "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"),
         )
         self.input_spec = InputSpec(ndim=rank + 2)
 
@@ -99,23 +99,14 @@ class ConvBase(Layer):
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(
-                f"Layer {self.name}: the channel dimension of the inputs (axis {axis}, {self.data_format}) must "
-                f"be known; "
-                f"got the shape {tuple(input_shape)}."
+                f"Layer {self.name}: the channel dimension of the inputs (axis {axis}, {self.data_format}) must be "
+                f"known; got the shape {tuple(input_shape)}."
             )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels
 
     def _add(self, name, shape):
-        """A weight with the initializer, regularizer and constraint that the arguments of its short name give."""
-        short = name.removesuffix("_kernel")
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=getattr(self, f"{short}_initializer"),
-            regularizer=getattr(self, f"{short}_regularizer"),
-            constraint=getattr(self, f"{short}_constraint"),
-        )
+        return add_weight(self, name, shape)
 
     def _add_bias(self, size):
         self.bias = self._add("bias", (size,)) if self.use_bias else None
@@ -134,9 +125,9 @@ class ConvBase(Layer):
         for m, k, d in zip(self._spatial(input_shape), self.kernel_size, self.dilation_rate, strict=True):
             if m is not None and effective_size(k, d) > m:
                 raise ValueError(
-                    f"Layer {self.name}: a kernel of size {self.kernel_size} with "
-                    f"dilation_rate={self.dilation_rate} does "
-                    f"not fit into an input of shape {tuple(input_shape)} ({self.data_format}) when padding='valid'."
+                    f"Layer {self.name}: a kernel of size {self.kernel_size} with dilation_rate={self.dilation_rate} "
+                    f"does not fit into an input of shape {tuple(input_shape)} ({self.data_format}) when "
+                    "padding='valid'."
                 )
 
     # ------------------------------------------------------------ call
@@ -184,14 +175,6 @@ class ConvBase(Layer):
             "padding",
             "data_format",
             "dilation_rate",
-            "activation",
-            "use_bias",
-            "kernel_initializer",
-            "bias_initializer",
-            "kernel_regularizer",
-            "bias_regularizer",
-            "activity_regularizer",
-            "kernel_constraint",
-            "bias_constraint",
+            *AFFINE_FIELDS,
         )
         return {**super().get_config(), **shared}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kjax.layers.convolution_base import ConvBase
+from kjax.layers.fields import given
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
@@ -10,7 +11,8 @@ __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 class Conv1D(ConvBase):
     """y[b, q, o] = activation(sum over i, c of x[b, q * s + i * d, c] kernel[i, c, o] + bias[o]).
 
-    Input shape: (batch, steps, channels). Output shape: (batch, new_steps, filters).
+    Input shape: (batch, steps, channels). Output shape: (batch, new_steps, filters); new_steps is steps / strides,
+    rounded up, with 'same' and 'causal', (steps - (kernel_size - 1) * dilation_rate - 1) // strides + 1 with 'valid'.
     Weights: kernel (kernel_size, channels, filters), bias (filters,).
 
     Args:
@@ -44,32 +46,14 @@ class Conv1D(ConvBase):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            rank=1,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals()), rank=1, **kwargs)
 
 
 class Conv2D(ConvBase):
     """Convolution over the rows and columns of images.
 
     Input shape: (batch, rows, columns, channels), or (batch, channels, rows, columns) with 'channels_first'.
-    Output shape: (batch, new_rows, new_columns, filters), or channels first.
+    Output shape: (batch, new_rows, new_columns, filters), or channels first; sizes as for Conv1D.
     Weights: kernel (*kernel_size, channels, filters), bias (filters,).
 
     Args:
@@ -103,31 +87,14 @@ class Conv2D(ConvBase):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            rank=2,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals()), rank=2, **kwargs)
 
 
 class Conv3D(ConvBase):
     """Convolution over the three axes of volumes.
 
-    Input shape: (batch, d1, d2, d3, channels), or channels first. Output shape: (batch, n1, n2, n3, filters).
+    Input shape: (batch, d1, d2, d3, channels), or channels first. Output shape: (batch, n1, n2, n3, filters), likewise;
+    sizes as for Conv1D.
     Weights: kernel (*kernel_size, channels, filters), bias (filters,).
 
     Args:
@@ -153,22 +120,4 @@ class Conv3D(ConvBase):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            rank=3,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals()), rank=3, **kwargs)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from kjax.layers.convolution_base import ConvBase
 from kjax.layers.convolution_plain import Conv2D
-from kjax.layers.fields import positive_int, read_fields, write_fields
+from kjax.layers.fields import given, positive_int, read_fields, write_fields
 from kjax.nn import convolution
 from kjax.nn.shapes import channel_axis
 
 __all__ = ["DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
 _KERNEL_FIELDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+_DEPTHWISE_FIELDS = ("depthwise_initializer", "depthwise_regularizer", "depthwise_constraint")
+_SEPARABLE_FIELDS = (
+    "depthwise_initializer",
+    "pointwise_initializer",
+    "depthwise_regularizer",
+    "pointwise_regularizer",
+    "depthwise_constraint",
+    "pointwise_constraint",
+)
 
 
 class _SeparableConv(ConvBase):
@@ -18,37 +27,17 @@ class _SeparableConv(ConvBase):
 
     kernel_names = ("depthwise_kernel", "pointwise_kernel")
 
-    def __init__(
-        self,
-        rank,
-        filters,
-        kernel_size,
-        depth_multiplier=1,
-        depthwise_initializer="glorot_uniform",
-        pointwise_initializer="glorot_uniform",
-        depthwise_regularizer=None,
-        pointwise_regularizer=None,
-        depthwise_constraint=None,
-        pointwise_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(rank=rank, filters=filters, kernel_size=kernel_size, **kwargs)
+    def __init__(self, depth_multiplier, **arguments):
+        own = {name: arguments.pop(name) for name in _SEPARABLE_FIELDS}
+        super().__init__(**arguments)
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self.name)
-        read_fields(
-            self,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-        )
+        read_fields(self, **own)
 
     def build(self, input_shape):
         channels = self._channels(input_shape)
         self._check_room(input_shape)
-        inner = channels * self.depth_multiplier
-        self.depthwise_kernel = self._add("depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier))
+        shape, inner = (*self.kernel_size, channels, self.depth_multiplier), channels * self.depth_multiplier
+        self.depthwise_kernel = self._add("depthwise_kernel", shape)
         self.pointwise_kernel = self._add("pointwise_kernel", (*(1,) * self.rank, inner, self.filters))
         self._add_bias(self.filters)
         self.built = True
@@ -69,17 +58,7 @@ class _SeparableConv(ConvBase):
         config = super().get_config()
         for name in _KERNEL_FIELDS:
             config.pop(name)
-        own = write_fields(
-            self,
-            "depth_multiplier",
-            "depthwise_initializer",
-            "pointwise_initializer",
-            "depthwise_regularizer",
-            "pointwise_regularizer",
-            "depthwise_constraint",
-            "pointwise_constraint",
-        )
-        return {**config, **own}
+        return {**config, **write_fields(self, "depth_multiplier", *_SEPARABLE_FIELDS)}
 
 
 class SeparableConv1D(_SeparableConv):
@@ -118,36 +97,14 @@ class SeparableConv1D(_SeparableConv):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            rank=1,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            depth_multiplier=depth_multiplier,
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals()), rank=1, **kwargs)
 
 
 class SeparableConv2D(_SeparableConv):
     """A convolution of each channel by itself, then a mix of the channels; over images.
 
-    Input shape: (batch, rows, columns, channels), or channels first. Output shape: (batch, new_rows, new_columns,
-        filters).
+    Input shape: (batch, rows, columns, channels), or channels first.
+    Output shape: (batch, new_rows, new_columns, filters), or channels first.
     Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), pointwise_kernel
     (1, 1, channels * depth_multiplier, filters), bias (filters,).
 
@@ -180,29 +137,7 @@ class SeparableConv2D(_SeparableConv):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            rank=2,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            depth_multiplier=depth_multiplier,
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals()), rank=2, **kwargs)
 
 
 class DepthwiseConv2D(Conv2D):
@@ -239,20 +174,7 @@ class DepthwiseConv2D(Conv2D):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            filters=None,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            activation=activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "depth_multiplier", *_DEPTHWISE_FIELDS), filters=None, **kwargs)
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self.name)
         read_fields(
             self,
@@ -264,8 +186,9 @@ class DepthwiseConv2D(Conv2D):
     def build(self, input_shape):
         channels = self._channels(input_shape)
         self._check_room(input_shape)
-        self.depthwise_kernel = self._add("depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier))
-        self._add_bias(channels * self.depth_multiplier)
+        shape, inner = (*self.kernel_size, channels, self.depth_multiplier), channels * self.depth_multiplier
+        self.depthwise_kernel = self._add("depthwise_kernel", shape)
+        self._add_bias(inner)
         self.built = True
 
     def _module(self):
@@ -289,7 +212,4 @@ class DepthwiseConv2D(Conv2D):
         config = super().get_config()
         for name in ("filters", *_KERNEL_FIELDS):
             config.pop(name)
-        own = write_fields(
-            self, "depth_multiplier", "depthwise_initializer", "depthwise_regularizer", "depthwise_constraint"
-        )
-        return {**config, **own}
+        return {**config, **write_fields(self, "depth_multiplier", *_DEPTHWISE_FIELDS)}

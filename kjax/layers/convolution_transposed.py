@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kjax.layers.convolution_plain import Conv2D, Conv3D
+from kjax.layers.fields import given
 from kjax.nn import convolution
 from kjax.nn.shapes import transposed_length, window_length
 
@@ -23,9 +24,8 @@ class _Transposed:
         entries = (output_padding,) * self.rank if isinstance(output_padding, int) else tuple(output_padding)
         if len(entries) != self.rank or not all(isinstance(e, int) and e >= 0 for e in entries):
             raise ValueError(
-                f"Layer {self.name}: the `output_padding` argument must be an integer >= 0 or a tuple of "
-                f"{self.rank} of "
-                f"them; got {output_padding!r}."
+                f"Layer {self.name}: the `output_padding` argument must be an integer >= 0 or a tuple of {self.rank} "
+                f"of them; got {output_padding!r}."
             )
         for stride, extra in zip(self.strides, entries, strict=True):
             if extra >= stride:
@@ -105,24 +105,7 @@ class Conv2DTranspose(_Transposed, Conv2D):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "output_padding"), **kwargs)
         self._read_output_padding(output_padding)
 
     def get_config(self):
@@ -158,23 +141,7 @@ class Conv3DTranspose(_Transposed, Conv3D):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**given(locals(), "output_padding"), **kwargs)
         self._read_output_padding(output_padding)
 
     def get_config(self):

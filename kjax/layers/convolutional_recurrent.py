@@ -6,7 +6,7 @@ from kjax import backend as K
 from kjax.compat.recurrent1 import ConvRecurrent2D
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding, read_strides
-from kjax.layers.fields import read_data_format, sizes
+from kjax.layers.fields import add_weight, given, read_data_format, sizes
 from kjax.layers.recurrent import _CellLayer, _of_cell
 from kjax.layers.recurrent_cells import BuiltInCell, ForgetBias, module_activation, part
 from kjax.layers.rnn import RNN, sizes_of
@@ -147,29 +147,7 @@ class ConvLSTM2DCell(BuiltInCell):
         recurrent_dropout=0.0,
         **kwargs,
     ):
-        fields = {
-            "kernel_size": kernel_size,
-            "strides": strides,
-            "padding": padding,
-            "data_format": data_format,
-            "dilation_rate": dilation_rate,
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "unit_forget_bias": unit_forget_bias,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-        }
-        super().__init__(filters, fields, **kwargs)
+        super().__init__(given(locals()), **kwargs)
         self.filters = self.units
         self.kernel_size = sizes(kernel_size, 2, "kernel_size", self.name)
         self.strides, self.dilation_rate = read_strides(strides, dilation_rate, 2, self.name)
@@ -195,10 +173,10 @@ class ConvLSTM2DCell(BuiltInCell):
             )
         width = 4 * self.filters
         self.kernel_shape = (*self.kernel_size, channels, width)
-        self.kernel = self._weight("kernel", self.kernel_shape, self.kernel_initializer)
+        self.kernel = add_weight(self, "kernel", self.kernel_shape)
         recurrent_shape = (*self.kernel_size, self.filters, width)
-        self.recurrent_kernel = self._weight("recurrent_kernel", recurrent_shape, self.recurrent_initializer)
-        self.bias = self._weight("bias", (width,), self.initial_bias()) if self.use_bias else None
+        self.recurrent_kernel = add_weight(self, "recurrent_kernel", recurrent_shape)
+        self.bias = add_weight(self, "bias", (width,), self.initial_bias()) if self.use_bias else None
         self.built = True
 
     def module(self, **options):
@@ -294,33 +272,9 @@ class ConvLSTM2D(_CellLayer, ConvRNN2D):
         recurrent_dropout=0.0,
         **kwargs,
     ):
-        make_cell = lambda name: ConvLSTM2DCell(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            name=name,
-        )
-        further = {name: kwargs.pop(name) for name in ("return_state", "unroll") if name in kwargs}
-        options = {"return_sequences": return_sequences, "go_backwards": go_backwards, "stateful": stateful, **further}
-        super().__init__(make_cell, activity_regularizer, options, **kwargs)
+        arguments = given(locals())
+        arguments.update({name: kwargs.pop(name) for name in ("return_state", "unroll") if name in kwargs})
+        super().__init__(ConvLSTM2DCell, arguments, **kwargs)
 
     filters = _of_cell("filters")
     kernel_size = _of_cell("kernel_size")

@@ -7,7 +7,17 @@ import numpy as np
 from kjax import backend as K
 from kjax import regularizers
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import axis_numbers, number, positive_int, read_data_format, read_fields, write_fields
+from kjax.layers.fields import (
+    AFFINE_FIELDS,
+    add_weight,
+    axis_numbers,
+    given,
+    number,
+    positive_int,
+    read_data_format,
+    read_fields,
+    write_fields,
+)
 from kjax.layers.fields import rate as read_rate
 from kjax.layers.lambda_layer import Lambda
 from kjax.layers.noise import fitting_noise_shape, read_noise_shape, read_seed
@@ -63,18 +73,7 @@ class Dense(Layer):
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
         self.units = positive_int(units, "units", self.name)
-        read_fields(
-            self,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        read_fields(self, **given(locals(), "units"))
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -85,22 +84,10 @@ class Dense(Layer):
                 f"Layer {self.name}: the last dimension of the inputs to Dense must be known; got shape "
                 f"{tuple(input_shape)}."
             )
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = add_weight(self, "kernel", (features, self.units))
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = add_weight(self, "bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
         self.built = True
 
@@ -118,15 +105,7 @@ class Dense(Layer):
         shared = write_fields(
             self,
             "units",
-            "activation",
-            "use_bias",
-            "kernel_initializer",
-            "bias_initializer",
-            "kernel_regularizer",
-            "bias_regularizer",
-            "activity_regularizer",
-            "kernel_constraint",
-            "bias_constraint",
+            *AFFINE_FIELDS,
         )
         return {**super().get_config(), **shared}
 
@@ -223,7 +202,8 @@ class SpatialDropout2D(_SpatialDropout):
 class SpatialDropout3D(_SpatialDropout):
     """Dropout of whole feature maps. Input shape: (batch, d1, d2, d3, channels), or channels first.
 
-    Args: as SpatialDropout2D.
+    Args:
+        rate, data_format: as for SpatialDropout2D.
     """
 
     rank = 3
@@ -252,8 +232,7 @@ class Flatten(Layer):
         if None in rest:
             raise ValueError(
                 f"Layer {self.name}: the shape of the input to Flatten is not fully defined (got {tuple(rest)}). Pass "
-                f"a complete "
-                "`input_shape` to the first layer of the model."
+                "a complete `input_shape` to the first layer of the model."
             )
         return (input_shape[0], int(np.prod(rest)))
 
@@ -358,13 +337,17 @@ class ActivityRegularization(Layer):
     """
 
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
+        own = kwargs.pop("activity_regularizer", None)  # that of a file which divides by the batch size
         super().__init__(**kwargs)
         self.supports_masking = True
         self.l1, self.l2 = number(l1, "l1", self.name), number(l2, "l2", self.name)
-        self.activity_regularizer = regularizers.L1L2(l1=l1, l2=l2)
+        self.activity_regularizer = regularizers.get(own) or regularizers.L1L2(l1=l1, l2=l2)
 
     def get_config(self):
-        return {**super().get_config(), "l1": self.l1, "l2": self.l2}
+        config = {**super().get_config(), "l1": self.l1, "l2": self.l2}
+        if type(self.activity_regularizer) is not regularizers.L1L2:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
 
 
 class Masking(Layer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import positive_int, read_fields, write_fields
+from kjax.layers.fields import add_weight, given, positive_int, read_fields, write_fields
 from kjax.layers.recurrent_cells import ForgetBias, part
 from kjax.layers.rnn import RNN, run_sequence
 from kjax.nn import recurrent
@@ -54,27 +54,9 @@ class _CuDNNRNN(RNN):
                 f"Layer {self.name}: the last dimension of the inputs must be known; got shape {tuple(shape)}."
             )
         self.input_spec[0] = InputSpec(shape=(shape[0] if self.stateful else None, None, features))
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(features, width),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            name="recurrent_kernel",
-            shape=(self.units, width),
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
-        self.bias = self.add_weight(
-            name="bias",
-            shape=(2 * width,),
-            initializer=self.initial_bias(),
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-        )
+        self.kernel = add_weight(self, "kernel", (features, width))
+        self.recurrent_kernel = add_weight(self, "recurrent_kernel", (self.units, width))
+        self.bias = add_weight(self, "bias", (2 * width,), self.initial_bias())
         self._check_states()
         if self.stateful:
             self.reset_states()
@@ -150,19 +132,7 @@ class CuDNNGRU(_CuDNNRNN):
         **kwargs,
     ):
         super().__init__(return_sequences=return_sequences, return_state=return_state, stateful=stateful, **kwargs)
-        self._read(
-            units,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._read(**given(locals(), "return_sequences", "return_state", "stateful"))
 
     @property
     def cell(self):
@@ -219,20 +189,7 @@ class CuDNNLSTM(_CuDNNRNN):
         **kwargs,
     ):
         super().__init__(return_sequences=return_sequences, return_state=return_state, stateful=stateful, **kwargs)
-        self._read(
-            units,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-        )
+        self._read(**given(locals(), "return_sequences", "return_state", "stateful"))
 
     @property
     def cell(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kjax import backend as K
 from kjax.engine.base_layer import Layer, to_list
-from kjax.layers.fields import positive_int, read_fields, write_fields
+from kjax.layers.fields import add_weight, given, positive_int, read_fields, write_fields
 from kjax.nn import embedding
 
 __all__ = ["Embedding"]
@@ -45,25 +45,11 @@ class Embedding(Layer):
         super().__init__(**kwargs)
         self.input_dim = positive_int(input_dim, "input_dim", self.name)
         self.output_dim = positive_int(output_dim, "output_dim", self.name)
-        read_fields(
-            self,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            activity_regularizer=activity_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
-        self.mask_zero = mask_zero
+        read_fields(self, **given(locals(), "input_dim", "output_dim"))
         self.supports_masking = mask_zero
-        self.input_length = input_length
 
     def build(self, input_shape):
-        self.embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
         self.built = True
 
     @property

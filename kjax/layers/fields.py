@@ -9,9 +9,13 @@ import numpy as np
 
 from kjax import activations, constraints, initializers, regularizers
 from kjax import backend as K
+from kjax.utils.arguments import given
 
 __all__ = [
+    "AFFINE_FIELDS",
+    "add_weight",
     "axis_numbers",
+    "given",
     "number",
     "positive_int",
     "rate",
@@ -21,6 +25,19 @@ __all__ = [
     "warn_rate",
     "write_fields",
 ]
+
+# what dense and convolution layers share, in the order of their configs
+AFFINE_FIELDS = (
+    "activation",
+    "use_bias",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+)
 
 _KINDS = {
     "_initializer": initializers,
@@ -58,6 +75,23 @@ def write_fields(layer, *names) -> dict:
         value, kind = getattr(layer, name), _kind(name)
         config[name] = value if kind is None else kind.serialize(value)
     return config
+
+
+def add_weight(layer, name, shape, initializer=None):
+    """Adds a trainable weight with the initializer, regularizer and constraint in the layer's fields of its name.
+
+    Args:
+        name: such as 'kernel', of `kernel_initializer`, or 'recurrent_kernel', of `recurrent_initializer`.
+        initializer: in place of the field's.
+    """
+    short = name.removesuffix("_kernel")
+    return layer.add_weight(
+        name=name,
+        shape=shape,
+        initializer=getattr(layer, f"{short}_initializer") if initializer is None else initializer,
+        regularizer=getattr(layer, f"{short}_regularizer"),
+        constraint=getattr(layer, f"{short}_constraint"),
+    )
 
 
 def _is_int(value) -> bool:

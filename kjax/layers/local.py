@@ -7,7 +7,16 @@ import math
 from kjax import backend as K
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding
-from kjax.layers.fields import positive_int, read_data_format, read_fields, sizes, write_fields
+from kjax.layers.fields import (
+    AFFINE_FIELDS,
+    add_weight,
+    given,
+    positive_int,
+    read_data_format,
+    read_fields,
+    sizes,
+    write_fields,
+)
 from kjax.nn import convolution
 from kjax.nn.shapes import channel_axis, window_length
 
@@ -19,18 +28,19 @@ class _LocallyConnected(Layer):
 
     rank: int
 
-    def __init__(self, filters, kernel_size, strides, padding, data_format, fields, **kwargs):
+    def __init__(self, arguments, **kwargs):
         super().__init__(**kwargs)
-        self.filters = positive_int(filters, "filters", self.name)
-        self.kernel_size = sizes(kernel_size, self.rank, "kernel_size", self.name)
-        self.strides = sizes(strides, self.rank, "strides", self.name)
+        padding = arguments["padding"]
+        self.filters = positive_int(arguments["filters"], "filters", self.name)
+        self.kernel_size = sizes(arguments["kernel_size"], self.rank, "kernel_size", self.name)
+        self.strides = sizes(arguments["strides"], self.rank, "strides", self.name)
         self.padding = read_padding(padding, self.rank, self.name)
         if self.padding != "valid":
             raise ValueError(
                 f"Layer {self.name}: a locally connected layer supports padding='valid' only; got {padding!r}."
             )
-        self.data_format = read_data_format(data_format, self.name)
-        read_fields(self, **fields)
+        self.data_format = read_data_format(arguments["data_format"], self.name)
+        read_fields(self, **{name: arguments[name] for name in AFFINE_FIELDS})
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _spatial(self, shape):
@@ -44,9 +54,8 @@ class _LocallyConnected(Layer):
         axis = channel_axis(self.data_format, self.rank + 2)
         if None in input_shape[1:]:
             raise ValueError(
-                f"Layer {self.name}: the spatial dimensions and the channels of the inputs to a locally "
-                f"connected layer "
-                f"must be known; got the shape {tuple(input_shape)}."
+                f"Layer {self.name}: the spatial dimensions and the channels of the inputs to a locally connected "
+                f"layer must be known; got the shape {tuple(input_shape)}."
             )
         channels, output = input_shape[axis], self._output(input_shape)
         if min(output) < 1:
@@ -55,22 +64,10 @@ class _LocallyConnected(Layer):
                 f"{tuple(input_shape)} ({self.data_format})."
             )
         self.kernel_shape = (math.prod(output), math.prod(self.kernel_size) * channels, self.filters)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=self.kernel_shape,
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = add_weight(self, "kernel", self.kernel_shape)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(*output, self.filters),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = add_weight(self, "bias", (*output, self.filters))
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         self.built = True
 
@@ -95,15 +92,7 @@ class _LocallyConnected(Layer):
             "strides",
             "padding",
             "data_format",
-            "activation",
-            "use_bias",
-            "kernel_initializer",
-            "bias_initializer",
-            "kernel_regularizer",
-            "bias_regularizer",
-            "activity_regularizer",
-            "kernel_constraint",
-            "bias_constraint",
+            *AFFINE_FIELDS,
         )
         return {**super().get_config(), **shared}
 
@@ -146,18 +135,7 @@ class LocallyConnected1D(_LocallyConnected):
         bias_constraint=None,
         **kwargs,
     ):
-        fields = {
-            "activation": activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "activity_regularizer": activity_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(filters, kernel_size, strides, padding, data_format, fields, **kwargs)
+        super().__init__(given(locals()), **kwargs)
 
     def get_config(self):
         config = super().get_config()
@@ -170,8 +148,8 @@ class LocallyConnected1D(_LocallyConnected):
 class LocallyConnected2D(_LocallyConnected):
     """Conv2D with a kernel of its own at every position.
 
-    Input shape: (batch, rows, columns, channels), or channels first. Output shape: (batch, new_rows, new_columns,
-        filters).
+    Input shape: (batch, rows, columns, channels), or channels first.
+    Output shape: (batch, new_rows, new_columns, filters), or channels first.
     Weights: kernel (new_rows * new_columns, kernel rows * kernel columns * channels, filters),
     bias (new_rows, new_columns, filters).
 
@@ -200,18 +178,7 @@ class LocallyConnected2D(_LocallyConnected):
         bias_constraint=None,
         **kwargs,
     ):
-        fields = {
-            "activation": activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "activity_regularizer": activity_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(filters, kernel_size, strides, padding, data_format, fields, **kwargs)
+        super().__init__(given(locals()), **kwargs)
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -119,7 +119,7 @@ class Add(_Merge):
 
 
 class Subtract(_Merge):
-    """x1 - x2, of exactly two inputs."""
+    """x1 - x2, of exactly two inputs; shapes as for Add."""
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -133,28 +133,28 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """x1 * x2 * ..."""
+    """x1 * x2 * ...; shapes as for Add."""
 
     def _merge_function(self, inputs):
         return functools.reduce(operator.mul, inputs)
 
 
 class Average(_Merge):
-    """(x1 + x2 + ... + xn) / n"""
+    """(x1 + x2 + ... + xn) / n; shapes as for Add."""
 
     def _merge_function(self, inputs):
         return functools.reduce(operator.add, inputs) / len(inputs)
 
 
 class Maximum(_Merge):
-    """max(x1, x2, ...), element by element."""
+    """max(x1, x2, ...), element by element; shapes as for Add."""
 
     def _merge_function(self, inputs):
         return functools.reduce(K.maximum, inputs)
 
 
 class Minimum(_Merge):
-    """min(x1, x2, ...), element by element."""
+    """min(x1, x2, ...), element by element; shapes as for Add."""
 
     def _merge_function(self, inputs):
         return functools.reduce(K.minimum, inputs)
@@ -178,9 +178,8 @@ class Concatenate(_Merge):
     def build(self, input_shape):
         if not _is_many(input_shape):
             raise ValueError(
-                f"Layer {self.name}: a `Concatenate` layer should be called on a list of at least 2 inputs; got "
-                f"the shape "
-                f"{input_shape}."
+                f"Layer {self.name}: a `Concatenate` layer should be called on a list of at least 2 inputs; got the "
+                f"shape {input_shape}."
             )
         first = input_shape[0]
         if not all(-len(s) <= self.axis < len(s) for s in input_shape):
@@ -196,9 +195,8 @@ class Concatenate(_Merge):
             )
             if not fits:
                 raise ValueError(
-                    f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for "
-                    f"the concat "
-                    f"axis {self.axis}; got input shapes {input_shape}."
+                    f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for the "
+                    f"concat axis {self.axis}; got input shapes {input_shape}."
                 )
         self.built = True
 
@@ -265,9 +263,8 @@ class Dot(_Merge):
         for a, shape in zip(pair, (shape1, shape2), strict=True):
             if not -len(shape) <= a < len(shape) or a % len(shape) == 0:
                 raise ValueError(
-                    f"Layer {self.name}: axes={self.axes} must name axes of the inputs other than the batch "
-                    f"axis; got inputs "
-                    f"of shapes {tuple(shape1)} and {tuple(shape2)}."
+                    f"Layer {self.name}: axes={self.axes} must name axes of the inputs other than the batch axis; got "
+                    f"inputs of shapes {tuple(shape1)} and {tuple(shape2)}."
                 )
         return [pair[0] % len(shape1), pair[1] % len(shape2)]
 
@@ -281,9 +278,8 @@ class Dot(_Merge):
         a, b = self._axes(shape1, shape2)
         if None not in (shape1[a], shape2[b]) and shape1[a] != shape2[b]:
             raise ValueError(
-                f"Layer {self.name}: dimension incompatibility {shape1[a]} != {shape2[b]}; layer shapes: "
-                f"{shape1}, {shape2}, "
-                f"chosen axes: {a}, {b}."
+                f"Layer {self.name}: dimension incompatibility {shape1[a]} != {shape2[b]}; layer shapes: {shape1}, "
+                f"{shape2}, chosen axes: {a}, {b}."
             )
         self.built = True
 

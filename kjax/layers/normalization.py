@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import number, read_fields, write_fields
+from kjax.layers.fields import add_weight, given, number, read_fields, write_fields
 from kjax.nn import normalization
 
 __all__ = ["BatchNormalization"]
@@ -56,27 +56,14 @@ class BatchNormalization(Layer):
         self.axis = axis
         self.momentum = number(momentum, "momentum", self.name)
         self.epsilon = number(epsilon, "epsilon", self.name, least=0.0)
-        read_fields(
-            self,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
+        read_fields(self, **given(locals(), "axis", "momentum", "epsilon"))
 
     def build(self, input_shape):
         rank = len(input_shape)
         if not -rank <= self.axis < rank or self.axis % rank == 0:
             raise ValueError(
                 f"Layer {self.name}: axis must name an axis of the input other than the batch axis; got "
-                f"axis={self.axis} for an "
-                f"input of shape {tuple(input_shape)}."
+                f"axis={self.axis} for an input of shape {tuple(input_shape)}."
             )
         features = input_shape[self.axis]
         if features is None:
@@ -87,21 +74,9 @@ class BatchNormalization(Layer):
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: features})
         self.gamma = self.beta = None
         if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=(features,),
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = add_weight(self, "gamma", (features,))
         if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=(features,),
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+            self.beta = add_weight(self, "beta", (features,))
         self.moving_mean = self.add_weight(
             name="moving_mean", shape=(features,), initializer=self.moving_mean_initializer, trainable=False
         )

@@ -103,7 +103,8 @@ class _Pooling3D(_Pooling):
 class MaxPooling1D(_Pooling1D):
     """The maximum of each window of a sequence.
 
-    Input shape: (batch, steps, channels). Output shape: (batch, new_steps, channels).
+    Input shape: (batch, steps, channels). Output shape: (batch, new_steps, channels); new_steps is steps / strides,
+    rounded up, with 'same', (steps - pool_size) // strides + 1 with 'valid'.
 
     Args:
         pool_size: int >= 1.
@@ -119,7 +120,7 @@ class MaxPooling2D(_Pooling2D):
     """The maximum of each window of an image.
 
     Input shape: (batch, rows, columns, channels), or channels first. Output shape: the same with fewer rows and
-        columns.
+    columns, sizes as for MaxPooling1D.
 
     Args:
         pool_size: int >= 1, or a tuple of two.

@@ -6,7 +6,7 @@ import warnings
 
 from kjax import regularizers
 from kjax.engine.base_layer import InputSpec, Layer
-from kjax.layers.fields import read_fields
+from kjax.layers.fields import given, read_fields
 from kjax.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from kjax.layers.rnn import RNN, StackedRNNCells
 
@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 
+_OPTIONS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+
+
 def _of_cell(name):
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
 
@@ -32,12 +35,15 @@ class _CellLayer(RNN):
     """An RNN that makes its own cell and answers for the cell's fields.
 
     Args:
-        make_cell: function of the layer's name, which is what the cell calls itself in error messages.
+        cell_class: of the cell, which calls itself by the layer's name in error messages.
+        arguments: dict: the cell's arguments, activity_regularizer, and those that `RNN` takes besides a cell.
     """
 
-    def __init__(self, make_cell, activity_regularizer, options, **kwargs):
+    def __init__(self, cell_class, arguments, **kwargs):
         Layer.__init__(self, **kwargs)
-        self.cell = make_cell(self.name)
+        options = {name: arguments.pop(name) for name in _OPTIONS if name in arguments}
+        activity_regularizer = arguments.pop("activity_regularizer")
+        self.cell = cell_class(**arguments, name=self.name)
         read_fields(self, activity_regularizer=activity_regularizer)
         self._set_up_rnn(**options)
 
@@ -127,31 +133,7 @@ class SimpleRNN(_CellLayer):
             warnings.warn(
                 "The `implementation` argument in `SimpleRNN` has been deprecated; remove it from your layer call."
             )
-        make_cell = lambda name: SimpleRNNCell(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            name=name,
-        )
-        options = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-        }
-        super().__init__(make_cell, activity_regularizer, options, **kwargs)
+        super().__init__(SimpleRNNCell, given(locals()), **kwargs)
 
 
 class GRU(_CellLayer):
@@ -211,34 +193,7 @@ class GRU(_CellLayer):
         **kwargs,
     ):
         _warn_implementation(implementation)
-        make_cell = lambda name: GRUCell(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            implementation=implementation,
-            reset_after=reset_after,
-            name=name,
-        )
-        options = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-        }
-        super().__init__(make_cell, activity_regularizer, options, **kwargs)
+        super().__init__(GRUCell, given(locals()), **kwargs)
 
 
 class LSTM(_CellLayer):
@@ -296,31 +251,4 @@ class LSTM(_CellLayer):
         **kwargs,
     ):
         _warn_implementation(implementation)
-        make_cell = lambda name: LSTMCell(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            implementation=implementation,
-            name=name,
-        )
-        options = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-        }
-        super().__init__(make_cell, activity_regularizer, options, **kwargs)
+        super().__init__(LSTMCell, given(locals()), **kwargs)

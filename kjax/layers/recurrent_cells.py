@@ -7,7 +7,7 @@ import numpy as np
 from kjax import activations, initializers
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
-from kjax.layers.fields import positive_int, rate, read_fields, write_fields
+from kjax.layers.fields import add_weight, given, positive_int, rate, read_fields, write_fields
 from kjax.nn import recurrent
 from kjax.nn.recurrent_cells import UNITWISE
 
@@ -59,9 +59,9 @@ class BuiltInCell(Layer):
     fields: tuple[str, ...] = ()
     implementation = 1
 
-    def __init__(self, units, fields, **kwargs):
+    def __init__(self, fields, **kwargs):
         super().__init__(**kwargs)
-        self.units = positive_int(units, self.size_name, self.name)
+        self.units = positive_int(fields.pop(self.size_name), self.size_name, self.name)
         fields["dropout"] = rate(fields["dropout"], "dropout", self.name)
         fields["recurrent_dropout"] = rate(fields["recurrent_dropout"], "recurrent_dropout", self.name)
         read_fields(self, **fields)
@@ -94,20 +94,10 @@ class BuiltInCell(Layer):
                 f"Layer {self.name}: the last dimension of the inputs must be known; got shape {tuple(input_shape)}."
             )
         width = self.gates * self.units
-        self.kernel = self._weight("kernel", (features, width), self.kernel_initializer)
-        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
-        self.bias = self._weight("bias", self.bias_shape, self.initial_bias()) if self.use_bias else None
+        self.kernel = add_weight(self, "kernel", (features, width))
+        self.recurrent_kernel = add_weight(self, "recurrent_kernel", (self.units, width))
+        self.bias = add_weight(self, "bias", self.bias_shape, self.initial_bias()) if self.use_bias else None
         self.built = True
-
-    def _weight(self, name, shape, initializer):
-        kind = name.removesuffix("_kernel") if name == "recurrent_kernel" else name
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=initializer,
-            regularizer=getattr(self, f"{kind}_regularizer"),
-            constraint=getattr(self, f"{kind}_constraint"),
-        )
 
     def module(self, **options):
         """The Flax module that runs this cell over a sequence.
@@ -206,22 +196,7 @@ class SimpleRNNCell(BuiltInCell):
         recurrent_dropout=0.0,
         **kwargs,
     ):
-        fields = {
-            "activation": activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-        }
-        super().__init__(units, fields, **kwargs)
+        super().__init__(given(locals()), **kwargs)
 
     def module(self, **options):
         return recurrent.SimpleRNN(**self._module_fields(), **options)
@@ -270,25 +245,7 @@ class GRUCell(BuiltInCell):
         reset_after=False,
         **kwargs,
     ):
-        fields = {
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "implementation": implementation,
-            "reset_after": reset_after,
-        }
-        super().__init__(units, fields, **kwargs)
+        super().__init__(given(locals()), **kwargs)
 
     @property
     def bias_shape(self):
@@ -359,25 +316,7 @@ class LSTMCell(BuiltInCell):
         implementation=1,
         **kwargs,
     ):
-        fields = {
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "unit_forget_bias": unit_forget_bias,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "implementation": implementation,
-        }
-        super().__init__(units, fields, **kwargs)
+        super().__init__(given(locals()), **kwargs)
 
     @property
     def state_size(self):

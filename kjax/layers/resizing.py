@@ -100,7 +100,10 @@ class ZeroPadding1D(_ZeroPadding):
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around images (batch, rows, columns, channels), or channels first.
+    """Zeros around images.
+
+    Input shape: (batch, rows, columns, channels), or channels first.
+    Output shape: (batch, top + rows + bottom, left + columns + right, channels), or channels first.
 
     Args:
         padding: int; (rows, columns), the same before and after; or ((top, bottom), (left, right)).
@@ -114,7 +117,7 @@ class ZeroPadding2D(_ZeroPadding):
 
 
 class ZeroPadding3D(_ZeroPadding):
-    """Zeros around volumes (batch, d1, d2, d3, channels), or channels first.
+    """Zeros around volumes (batch, d1, d2, d3, channels), or channels first; every size grows by its two paddings.
 
     Args:
         padding: int, three ints, or three pairs.
@@ -167,7 +170,10 @@ class Cropping1D(_Cropping):
 
 
 class Cropping2D(_Cropping):
-    """Images without their edges: (batch, rows, columns, channels), or channels first.
+    """Images without their edges.
+
+    Input shape: (batch, rows, columns, channels), or channels first.
+    Output shape: (batch, rows - top - bottom, columns - left - right, channels), or channels first.
 
     Args:
         cropping: int; (rows, columns), the same before and after; or ((top, bottom), (left, right)).
@@ -181,7 +187,7 @@ class Cropping2D(_Cropping):
 
 
 class Cropping3D(_Cropping):
-    """Volumes without their edges: (batch, d1, d2, d3, channels), or channels first.
+    """Volumes (batch, d1, d2, d3, channels), or channels first, without edges; each size shrinks by its croppings.
 
     Args:
         cropping: int, three ints, or three pairs.
@@ -226,7 +232,10 @@ class UpSampling1D(_UpSampling):
 
 
 class UpSampling2D(_UpSampling):
-    """Enlarges images (batch, rows, columns, channels), or channels first, by whole factors.
+    """Enlarges images by whole factors.
+
+    Input shape: (batch, rows, columns, channels), or channels first.
+    Output shape: (batch, rows * size[0], columns * size[1], channels), or channels first.
 
     Args:
         size: int >= 1, or (rows, columns).
@@ -251,7 +260,7 @@ class UpSampling2D(_UpSampling):
 
 
 class UpSampling3D(_UpSampling):
-    """Repeats the positions of volumes (batch, d1, d2, d3, channels), or channels first, along each axis.
+    """Repeats the positions of volumes (batch, d1, d2, d3, channels), or channels first: axis i `size[i]` times.
 
     Args:
         size: int >= 1, or three.

@@ -12,7 +12,7 @@ from kjax.graph import KerasTensor, Variable
 from kjax.layers.recurrent_cells import BuiltInCell
 from kjax.utils.generic_utils import has_arg
 
-__all__ = ["RNN", "StackedRNNCells", "given_states", "sizes_of", "standardize_args"]
+__all__ = ["RNN", "StackedRNNCells", "are_symbolic", "given_states", "sizes_of", "standardize_args"]
 
 
 def sizes_of(cell) -> list:
@@ -76,6 +76,20 @@ def given_states(states, layer) -> list:
             state = K.constant(array)
         tensors.append(state)
     return tensors
+
+
+def are_symbolic(tensors, what) -> bool:
+    """Whether these are symbolic tensors; False for none at all.
+
+    Raises:
+        ValueError: when only some are, naming `what` they are.
+    """
+    symbolic = [hasattr(t, "_keras_history") for t in tensors]
+    if any(symbolic) and not all(symbolic):
+        raise ValueError(
+            f"{what} cannot be specified with a mix of Keras tensors and non-Keras tensors; got {tensors}."
+        )
+    return any(symbolic)
 
 
 class StackedRNNCells(Layer):
@@ -390,13 +404,7 @@ class RNN(Layer):
             self.constants_spec = [InputSpec(shape=(None, *c.shape[1:])) for c in constants]
             self._num_constants = len(constants)
             further, specs = further + constants, specs + self.constants_spec
-        ours = [hasattr(t, "_keras_history") for t in further]
-        if any(ours) and not all(ours):
-            raise ValueError(
-                f"Layer {self.name}: the initial state or constants of an RNN layer cannot be specified with a mix of "
-                f"Keras tensors and non-Keras tensors; got {further}."
-            )
-        if not ours or not ours[0]:
+        if not are_symbolic(further, f"Layer {self.name}: the initial state or constants of an RNN layer"):
             given = {"initial_state": initial_state, "constants": constants}
             return super().__call__(inputs, **{k: v for k, v in given.items() if v is not None}, **kwargs)
         spec = self.input_spec[:1]

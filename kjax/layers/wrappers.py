@@ -12,7 +12,7 @@ from kjax.engine.registry import deserialize_layer
 from kjax.graph import op
 from kjax.graph.names import name_scope
 from kjax.graph.record import TRIALS
-from kjax.layers.rnn import given_states, standardize_args
+from kjax.layers.rnn import are_symbolic, given_states, standardize_args
 from kjax.utils.generic_utils import has_arg
 
 __all__ = ["Bidirectional", "InputSpec", "Layer", "TimeDistributed", "Wrapper"]
@@ -355,13 +355,7 @@ class Bidirectional(Wrapper):
             for layer in self._held():
                 layer._num_constants = len(constants)
             further += constants
-        ours = [hasattr(t, "_keras_history") for t in further]
-        if any(ours) and not all(ours):
-            raise ValueError(
-                f"Layer {self.name}: the initial state of a Bidirectional layer cannot be specified with a mix of "
-                f"Keras tensors and non-Keras tensors; got {further}."
-            )
-        if not ours or not ours[0]:
+        if not are_symbolic(further, f"Layer {self.name}: the initial state of a Bidirectional layer"):
             given = {"initial_state": initial_state, "constants": constants}
             return super().__call__(inputs, **{k: v for k, v in given.items() if v is not None}, **kwargs)
         spec = self.input_spec

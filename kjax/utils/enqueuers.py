@@ -356,4 +356,7 @@ def _shut_down(line: JobLine, makers) -> None:
 
 
 def _describe(source) -> str:
-    return f"the {'generator' if hasattr(source, '__next__') else 'Sequence'} {type(source).__name__}"
+    if not hasattr(source, "__next__"):
+        return f"the Sequence {type(source).__name__}"
+    kind = "generator" if isinstance(source, types.GeneratorType) else "iterator"
+    return f"the {kind} {getattr(source, '__name__', type(source).__name__)}"  # a generator has its function's name

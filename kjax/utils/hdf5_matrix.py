@@ -58,8 +58,8 @@ class HDF5Matrix:
         self.end = rows if end is None else operator.index(end)
         if not 0 <= self.start <= self.end <= rows:
             raise ValueError(
-                f"HDF5Matrix: needs 0 <= start <= end <= {rows}, the rows of {dataset!r}; "
-                f"received start={start!r}, end={end!r}"
+                f"HDF5Matrix: needs 0 <= start <= end <= {rows}, the rows of {dataset!r}; received start={start!r}, "
+                f"end={end!r}"
             )
         self.normalizer = normalizer
         self._sample_facts = None

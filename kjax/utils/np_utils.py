@@ -16,7 +16,10 @@ def to_categorical(y, num_classes=None, dtype="float32"):
     Output shape: y's, without a last axis of 1, followed by (num_classes,).
     Differs: a negative label is an error (2.2.4 counts it from the end).
     """
-    y = np.array(y, dtype="int")
+    try:
+        y = np.array(y, dtype="int")
+    except (TypeError, ValueError):
+        raise TypeError(f"to_categorical: y must hold integer labels from 0; received {y!r:.200}") from None
     shape = y.shape
     if len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]

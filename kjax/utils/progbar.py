@@ -61,9 +61,9 @@ class _Latest:
         return float(self.value)
 
 
-def _number(value) -> str:
-    """Four decimals, or an exponent for what four decimals would lose."""
-    return f" {value:.4f}" if abs(value) > 1e-3 else f" {value:.4e}"
+def _number(value, verbose) -> str:
+    """Four decimals, or an exponent for what four decimals would lose; verbose=2 puts one to all negative numbers."""
+    return f" {value:.4f}" if (value if verbose == 2 else abs(value)) > 1e-3 else f" {value:.4e}"
 
 
 def _clock(seconds: float) -> str:
@@ -182,7 +182,7 @@ class Progbar:
         text = ""
         for name, held in self._values.items():
             value = held.result()
-            text += f" - {name}:{_number(value) if isinstance(value, float) else f' {value}'}"
+            text += f" - {name}:{_number(value, self.verbose) if isinstance(value, float) else f' {value}'}"
         return text
 
     @staticmethod

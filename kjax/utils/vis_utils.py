@@ -116,6 +116,8 @@ def _require(name):
 def _diagram(model, show_shapes, show_layer_names, rankdir, expand_nested):
     if rankdir not in RANKDIRS:
         raise ValueError(f'rankdir must be one of {RANKDIRS}, received {rankdir!r}.')
+    if not hasattr(model, 'layers'):
+        raise TypeError(f'model must be a Model; received {type(model).__name__} {model!r:.100}.')
     if not model.built:
         raise ValueError(
             f'Model {model.name!r} is not built yet, so it has no graph to draw: '

@@ -62,8 +62,18 @@ class BaseWrapper:
         return type(self.build_fn).__call__
 
     def _build(self):
+        if isinstance(self.build_fn, Model):
+            raise TypeError(
+                f"{type(self).__name__}: build_fn must be a function that returns a compiled model; got the model "
+                f"{self.build_fn.name} itself."
+            )
         arguments = self.filter_sk_params(self._builder)
-        return self.__call__(**arguments) if self.build_fn is None else self.build_fn(**arguments)
+        model = self.__call__(**arguments) if self.build_fn is None else self.build_fn(**arguments)
+        if not isinstance(model, Model):
+            raise TypeError(
+                f"{type(self).__name__}: build_fn must return a compiled model; it returned {model!r:.100}."
+            )
+        return model
 
     def check_params(self, params):
         """Refuses parameters that neither `build_fn` nor the model's methods take."""

@@ -329,6 +329,53 @@ def test_generators_count_samples_as_in_keras_1(quiet):
     assert np.isfinite(model.evaluate_generator(batches(4), val_samples=8))
 
 
+def test_generators_count_samples_by_position_beside_keywords_of_keras_1(quiet):
+    from kjax.layers import Dense
+    from kjax.models import Sequential
+
+    model = Sequential([Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    x, y = RANDOM.normal(size=(20, 3)), RANDOM.normal(size=(20, 1))
+
+    def batches(rows=4):
+        while True:
+            yield x[:rows], y[:rows]
+
+    def steps(*args, **kwargs):
+        return model.fit_generator(batches(), *args, verbose=0, **kwargs).params["steps"]
+
+    with pytest.warns(UserWarning, match="samples_per_epoch counts samples, as in Keras 1"):
+        assert steps(10, nb_epoch=1) == 3
+    assert steps(10, nb_epoch=1, nb_worker=1) == 3
+    assert model.fit_generator(batches(), 12, 1, 0, [], batches(5), 9, nb_worker=1).params["steps"] == 3
+    assert steps(10, 1) == 10  # no word of Keras 1: steps
+    assert steps(5, epochs=1, max_q_size=2) == 5  # Keras 2.0 had max_q_size too
+    assert steps(steps_per_epoch=5, nb_epoch=1) == 5
+    assert model.predict_generator(batches(), 10, nb_worker=1).shape == (12, 1)
+    assert model.predict_generator(batches(), 10).shape == (40, 1)
+    seen = []
+
+    def counted():
+        for i in range(9):
+            seen.append(i)
+            yield x[:4], y[:4]
+
+    model.evaluate_generator(counted(), 8, max_q_size=1, nb_worker=1)
+    assert len(seen) < 8  # 2 batches and what was prepared ahead
+
+
+def test_counts_for_validation_data_in_memory_are_left_aside(quiet):
+    from kjax.layers import Dense
+    from kjax.models import Sequential
+
+    model = Sequential([Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    x, y = RANDOM.normal(size=(20, 3)), RANDOM.normal(size=(20, 1))
+    for count in ({"validation_steps": 1}, {"nb_val_samples": 100}):
+        history = model.fit_generator(iter([(x, y)] * 5), 1, 1, 0, validation_data=(x[:11], y[:11]), **count).history
+        np.testing.assert_allclose(history["val_loss"], model.evaluate(x[:11], y[:11], verbose=0), rtol=1e-5)
+
+
 def test_star_imports_have_the_layers_of_keras_1():
     names = {}
     exec("from kjax.layers import *", names)

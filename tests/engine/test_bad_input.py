@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import kjax as keras
-from kjax.layers import Dense, Embedding, Input
+from kjax import backend as K
+from kjax.layers import Dense, Embedding, Input, Layer
 from kjax.models import Model, Sequential
 
 
@@ -166,3 +167,42 @@ def test_symbolic_tensors_explain_themselves():
         list(x)
     with pytest.raises(TypeError, match="no value yet"):
         np.asarray(x)
+
+
+@pytest.mark.parametrize("name", [3, 1.5, b"x", ("a", 1), True, ["q"]])
+def test_a_name_that_is_no_string(name):
+    with pytest.raises(TypeError, match=r"^Dense: name must be a string; got "):
+        Dense(2, name=name)
+    with pytest.raises(TypeError, match=r"^InputLayer: name must be a string; got "):
+        Input((3,), name=name)
+    inputs = Input((3,))
+    model = Model(inputs, Dense(2)(inputs), name=name)  # as Keras, which needs the name for calls only
+    with pytest.raises(TypeError, match=r"^name must be a string; got "):
+        model(inputs)
+
+
+@pytest.mark.parametrize("dtype", ["float3", "foo", "string", 3, "U3", object, ""])
+def test_a_type_that_is_none(dtype):
+    required = r"dtype must name a type of numbers, as 'float32' or 'int32' do; got "
+    with pytest.raises(TypeError, match="^Layer out: " + required):
+        Dense(3, name="out", dtype=dtype)
+    with pytest.raises(TypeError, match="^Layer in: " + required):
+        Input((3,), name="in", dtype=dtype)
+    with pytest.raises(TypeError, match="^Layer own, weight 'w': " + required):
+        Layer(name="own").add_weight("w", (2,), dtype=dtype)
+    for function, arguments in (
+        ("placeholder", [(2,)]), ("variable", [1.0]), ("constant", [1.0]), ("zeros", [(2,)]), ("ones", [(2,)]),
+        ("zeros_like", [np.ones(2)]), ("random_uniform", [(2,)]), ("arange", [3]),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=f"{function}: {required}"):
+            getattr(K, function)(*arguments, dtype=dtype)
+    with pytest.raises(TypeError, match=f"cast: {required}"):
+        K.cast(K.variable([1.0]), dtype)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float32", np.float32, np.dtype("float32"), float, "bfloat16", "bool", "uint8", None]
+)
+def test_a_type_in_all_its_forms(dtype):
+    assert K.dtype(K.placeholder((2,), dtype=dtype)) in ("float32", "bfloat16", "bool", "uint8")
+    assert Dense(3, dtype=dtype).dtype is dtype

@@ -6,6 +6,7 @@ import pytest
 
 import kjax as keras
 from kjax import backend as K
+from kjax.engine.sizes import BatchSizes
 from kjax.graph import Context, build_program
 from kjax.graph.padded import Padded, Tag, Unpaddable, propagate
 from kjax.layers import (
@@ -35,6 +36,12 @@ from kjax.models import Model, Sequential
 
 BATCH = 3
 LENGTHS = (3, 5, 9, 6)
+
+
+def test_sizes_that_batches_are_filled_up_to():
+    given_one_by_one, of_one_source = BatchSizes(), BatchSizes(exact=1, fills=True)
+    assert [given_one_by_one.full(n) for n in (32, 20, 7, 33, 64, 20)] == [None, None, 8, 64, 64, None]
+    assert [of_one_source.full(n) for n in (32, 10, 40, 32)] == [None, 32, 64, None]
 
 
 def ids(n):

@@ -177,6 +177,21 @@ def test_a_generator_that_raises():
         model.evaluate_generator(Batches(bad=2), workers=2)
 
 
+def test_an_iterator_that_raises_is_named():
+    class Failing:
+        def __next__(self):
+            raise ZeroDivisionError("boo")
+
+        def get_state(self):
+            return {}
+
+        def set_state(self, state):
+            pass
+
+    with pytest.raises(RuntimeError, match="the iterator Failing failed at batch 0: ZeroDivisionError: boo"):
+        make().fit_generator(Failing(), 5, 1, 0)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_batch_of_the_wrong_shape(workers):
     model = make()

@@ -150,9 +150,7 @@ def test_errors_of_generators():
 
     enqueuer = GeneratorEnqueuer(numbers())
     enqueuer.start()
-    with pytest.raises(
-        RuntimeError, match="the generator generator failed at batch 1: ZeroDivisionError: boo"
-    ) as error:
+    with pytest.raises(RuntimeError, match="the generator numbers failed at batch 1: ZeroDivisionError: boo") as error:
         list(enqueuer.get())
     assert isinstance(error.value.__cause__, ZeroDivisionError)
 
@@ -226,7 +224,7 @@ def test_a_thread_that_cannot_be_ended_is_said():
     enqueuer.start()
     next(enqueuer.get())
     time.sleep(0.05)
-    with pytest.warns(UserWarning, match=r"1 thread\(s\) are still inside the generator generator"):
+    with pytest.warns(UserWarning, match=r"1 thread\(s\) are still inside the generator blocked"):
         enqueuer.stop(timeout=0.1)
     release.set()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from kjax.utils import generic_utils as g
+from kjax.utils.arguments import given
 
 
 def test_nothing_here_imports_jax():
@@ -20,6 +21,14 @@ def test_nothing_here_imports_jax():
     )
     path = str(__import__("pathlib").Path(g.__file__).parents[1])
     assert subprocess.run([sys.executable, "-c", code, path]).returncode == 0
+
+
+def test_given_hands_on_arguments():
+    class Example:
+        def method(self, a, b=2, *, c=3, **kwargs):
+            return given(locals(), "b")
+
+    assert Example().method(1, d=4) == {"a": 1, "c": 3}
 
 
 def test_has_arg():

@@ -84,6 +84,14 @@ def test_verbose_2_and_0(monkeypatch, clock):
     assert play(monkeypatch, Clock(monkeypatch), True, 10, [(10, 1.0)], verbose=0) == ""
 
 
+@pytest.mark.parametrize(("verbose", "text"), [(1, "loss: -0.4851 - tiny: -1.0000e-05"), (2, "loss: -4.8510e-01 - ")])
+def test_negative_numbers_have_an_exponent_in_verbose_2(monkeypatch, verbose, text):
+    monkeypatch.setattr(sys, "stdout", Screen(terminal=False))
+    bar = Progbar(1, verbose=verbose)
+    bar.update(1, [("loss", -0.4851), ("tiny", -1e-5)])
+    assert text in sys.stdout.getvalue()
+
+
 def test_at_most_five_redraws_a_second(monkeypatch, clock):
     text = play(monkeypatch, clock, True, 10_000, [(i, 0.001) for i in range(1, 10_001)], values=False, interval=0.0)
     assert text.count("\r") <= 5 * 10 + 2

@@ -13,6 +13,7 @@ from kjax.preprocessing.image.color import apply_channel_shift, brighten, bright
 from kjax.preprocessing.image.dataframe_iterator import DataFrameIterator
 from kjax.preprocessing.image.directory_iterator import DirectoryIterator
 from kjax.preprocessing.image.numpy_iterator import NumpyArrayIterator
+from kjax.utils.arguments import given
 
 _TINY = 1e-6  # added to standard deviations
 # a subclass that changes one of these is asked image by image
@@ -165,21 +166,7 @@ class ImageDataGenerator:
         subset=None,
     ):
         """A NumpyArrayIterator over arrays; see there for the arguments."""
-        return NumpyArrayIterator(
-            x,
-            y,
-            self,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            sample_weight=sample_weight,
-            seed=seed,
-            data_format=self.data_format,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            subset=subset,
-            dtype=self.dtype,
-        )
+        return NumpyArrayIterator(**given(locals()), **self._for_iterators())
 
     def flow_from_directory(
         self,
@@ -199,25 +186,7 @@ class ImageDataGenerator:
         interpolation="nearest",
     ):
         """A DirectoryIterator over the image files of a folder; see there for the arguments."""
-        return DirectoryIterator(
-            directory,
-            self,
-            target_size=target_size,
-            color_mode=color_mode,
-            classes=classes,
-            class_mode=class_mode,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            data_format=self.data_format,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            follow_links=follow_links,
-            subset=subset,
-            interpolation=interpolation,
-            dtype=self.dtype,
-        )
+        return DirectoryIterator(**given(locals()), **self._for_iterators())
 
     def flow_from_dataframe(
         self,
@@ -245,6 +214,7 @@ class ImageDataGenerator:
 
         The old arguments has_ext, sort, drop_duplicates and class_mode='other' are accepted with a warning.
         """
+        asked = given(locals())
         for name in ("has_ext", "sort", "drop_duplicates"):
             if name in kwargs:
                 warnings.warn(f"flow_from_dataframe: {name} has no effect any more", stacklevel=2)
@@ -253,30 +223,11 @@ class ImageDataGenerator:
             raise TypeError(f"flow_from_dataframe: unknown arguments {sorted(kwargs)}")
         if class_mode == "other":
             warnings.warn('`class_mode="other"` is deprecated, please use `class_mode="raw"`.', stacklevel=2)
-            class_mode = "raw"
-        return DataFrameIterator(
-            dataframe,
-            directory,
-            self,
-            x_col=x_col,
-            y_col=y_col,
-            weight_col=weight_col,
-            target_size=target_size,
-            color_mode=color_mode,
-            classes=classes,
-            class_mode=class_mode,
-            data_format=self.data_format,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            subset=subset,
-            interpolation=interpolation,
-            validate_filenames=validate_filenames,
-            dtype=self.dtype,
-        )
+            asked["class_mode"] = "raw"
+        return DataFrameIterator(**asked, **self._for_iterators())
+
+    def _for_iterators(self):
+        return {"image_data_generator": self, "data_format": self.data_format, "dtype": self.dtype}
 
     def standardize(self, x):
         """One image or a batch of them, preprocessed, rescaled, centred and normalised; float arrays in place."""

@@ -12,21 +12,26 @@ from kjax.preprocessing.image.affine import apply_affine_transform
 from kjax.preprocessing.image.color import apply_brightness_shift, apply_channel_shift
 
 
-def random_rotation(
-    x, rg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
-):
-    """The image turned by up to `rg` degrees either way; the other arguments as in `apply_affine_transform`."""
-    theta = np.random.uniform(-rg, rg)
+def _transformed(x, row_axis, col_axis, channel_axis, fill_mode, cval, order, **transform):
     return apply_affine_transform(
         x,
-        theta=theta,
         row_axis=row_axis,
         col_axis=col_axis,
         channel_axis=channel_axis,
         fill_mode=fill_mode,
         cval=cval,
-        order=interpolation_order,
+        order=order,
+        **transform,
     )
+
+
+def random_rotation(
+    x, rg, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1
+):
+    """The image turned by up to `rg` degrees either way; the other arguments as in `apply_affine_transform`."""
+    theta = np.random.uniform(-rg, rg)
+    rest = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    return _transformed(x, *rest, theta=theta)
 
 
 def random_shift(
@@ -35,17 +40,8 @@ def random_shift(
     """The image moved by up to `wrg` of its width and `hrg` of its height; the rest as in `apply_affine_transform`."""
     tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
     ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
-    return apply_affine_transform(
-        x,
-        tx=tx,
-        ty=ty,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    rest = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    return _transformed(x, *rest, tx=tx, ty=ty)
 
 
 def random_shear(
@@ -53,16 +49,8 @@ def random_shear(
 ):
     """The image sheared by up to `intensity` degrees either way; the rest as in `apply_affine_transform`."""
     shear = np.random.uniform(-intensity, intensity)
-    return apply_affine_transform(
-        x,
-        shear=shear,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    rest = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    return _transformed(x, *rest, shear=shear)
 
 
 def random_zoom(
@@ -75,17 +63,8 @@ def random_zoom(
         zx, zy = 1, 1
     else:
         zx, zy = np.random.uniform(zoom_range[0], zoom_range[1], 2)
-    return apply_affine_transform(
-        x,
-        zx=zx,
-        zy=zy,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    rest = (row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order)
+    return _transformed(x, *rest, zx=zx, zy=zy)
 
 
 def random_channel_shift(x, intensity_range, channel_axis=0):
