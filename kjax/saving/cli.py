@@ -133,8 +133,8 @@ def _print(d):
         training = d["training"]
         _line(
             "training",
-            f"{training['optimizer']} with {d['optimizer_arrays']} arrays of state; loss "
-            f"{_short(training['loss'])}; metrics {_short(training['metrics'])}",
+            f"{training['optimizer']} with {d['optimizer_arrays']} arrays of state; loss {_short(training['loss'])}; "
+            f"metrics {_short(training['metrics'])}",
         )
     if d["unknown_classes"]:
         _line("your own", f"{', '.join(d['unknown_classes'])}: pass by custom_objects")

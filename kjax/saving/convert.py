@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kjax.compat.gates1 import PARTS, joined_gates
 from kjax.saving.cudnn import convert_recurrent
 from kjax.saving.errors import CorruptFileError
 
@@ -136,9 +137,9 @@ def _is_channels_first(leaf, name, array, transposed, conversion) -> bool:
     if np.array_equal(array, transposed):
         return False
     raise ValueError(
-        f"{conversion.notes.where}: the kernel {array.shape} of layer {leaf.title} may be kept channels first "
-        f"or last; the file "
-        "does not tell. Pass image_dim_ordering='th' or 'tf', as in the keras.json of the program that wrote it."
+        f"{conversion.notes.where}: the kernel {array.shape} of layer {leaf.title} may be kept channels first or last; "
+        "the file does not tell. Pass image_dim_ordering='th' or 'tf', as in the keras.json of the program that wrote "
+        "it."
     )
 
 
@@ -158,15 +159,14 @@ def _keras1_local(leaf, name, array):
 def _gates_joined(leaf, gates, shorts, arrays, conversion):
     """One array per gate -> kernel, recurrent_kernel and bias with the gates side by side in today's order."""
     stored = dict(zip(shorts, arrays, strict=True))
-    parts = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
-    missing = [f"{p}_{g}" for p in parts for g in gates if f"{p}_{g}" not in stored]
+    missing = [f"{p}_{g}" for p in PARTS for g in gates if f"{p}_{g}" not in stored]
     if missing:
         raise CorruptFileError(
             conversion.notes.where,
             f"layer {leaf.title}: the arrays {missing} are missing; there are {sorted(stored)[:20]}.",
         )
     conversion.notes(f"layer {leaf.title}: one array per gate is joined in the order {', '.join(gates)}")
-    return list(parts.values()), [np.concatenate([stored[f"{p}_{g}"] for g in gates], axis=-1) for p in parts]
+    return list(PARTS.values()), joined_gates(stored, gates)
 
 
 # ---------------------------------------------------------------- all producers

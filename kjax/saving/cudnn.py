@@ -46,11 +46,9 @@ def convert_recurrent(leaf, shorts, arrays, notes):
     plain_bias = bias.shape == (gates * units,)
     if family in ("GRU", "CuDNNGRU") and plain_bias != (wanted == (gates * units,)):
         raise ValueError(
-            f"layer {leaf.title}: "
-            f"{'GRU(reset_after=False)' if plain_bias else 'GRU(reset_after=True) or CuDNNGRU'} in the file "
-            f"is not compatible with the model's {type(leaf.layer).__name__}, whose bias has shape {wanted}: "
-            f"they compute different "
-            f"things. Build the layer with reset_after={not plain_bias}."
+            f"layer {leaf.title}: {'GRU(reset_after=False)' if plain_bias else 'GRU(reset_after=True) or CuDNNGRU'} in "
+            f"the file is not compatible with the model's {type(leaf.layer).__name__}, whose bias has shape {wanted}: "
+            f"they compute different things. Build the layer with reset_after={not plain_bias}."
         )
     if from_cudnn == to_cudnn:
         return shorts, arrays

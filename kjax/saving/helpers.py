@@ -85,9 +85,8 @@ def preprocess_weights_for_loading(
     if len(found) != 1:
         names = [leaf.layer.name for leaf in found]
         raise ValueError(
-            f"preprocess_weights_for_loading: layer {layer.name} must own its weights itself; they belong to "
-            f"{names}. Load such a "
-            "layer from its HDF5 group, whose names tell the arrays apart."
+            f"preprocess_weights_for_loading: layer {layer.name} must own its weights itself; they belong to {names}. "
+            "Load such a layer from its HDF5 group, whose names tell the arrays apart."
         )
     version = parse_producer(original_keras_version or "1").version
     conversion = Conversion(Producer(version, False, original_backend), Notes(layer.name), reshape=reshape)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from kjax.saving.bounded import check_tree, parse_json
 from kjax.saving.build import build_from_file, check_size
-from kjax.saving.compile_config import compile_arguments
+from kjax.saving.compile_config import compile_arguments, loss_scaling
 from kjax.saving.convert import Conversion
 from kjax.saving.errors import ModelFileError
 from kjax.saving.gate import MAX_BYTES, open_gate
@@ -165,7 +165,7 @@ def _compile(model, file, plans, custom_objects, conversion):
             restore_optimizer(optimizer, model, plans, group, conversion)
             restore_loss_scale(optimizer, file.gate)
             conversion.notes(f"optimizer {type(optimizer).__name__} continues with its state")
-        model.compile(optimizer, **arguments)
+        model._compile_spec(optimizer, arguments, loss_scaling(file.training, file.producer, where))
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         warnings.warn(
             f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: "
@@ -205,9 +205,8 @@ def load_weights(
         raise ValueError("When calling model.load_weights, skip_mismatch can only be set to True when by_name is True.")
     if not model.built:
         raise ValueError(
-            f"Model {model.name} has no weights yet: load_weights needs its input shape. Call "
-            f"`build(input_shape)` or give the first "
-            "layer an `input_shape`."
+            f"Model {model.name} has no weights yet: load_weights needs its input shape. Call `build(input_shape)` or "
+            "give the first layer an `input_shape`."
         )
     with _opened(filepath, max_bytes, isolate) as gate:
         notes = Notes(gate.where)

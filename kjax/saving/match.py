@@ -137,9 +137,8 @@ def plan_layer(layer, group, where) -> list:
     plans = plans or _by_position(layer, found, group)
     if plans is None:
         raise ValueError(
-            f"{where}: layer {layer.name}: its weights {[(leaf.layer.name, leaf.shorts) for leaf in found]} "
-            f"cannot be told apart in the "
-            f"file's arrays {list(zip(group.weights, group.shapes, strict=True))}."
+            f"{where}: layer {layer.name}: its weights {[(leaf.layer.name, leaf.shorts) for leaf in found]} cannot be "
+            f"told apart in the file's arrays {list(zip(group.weights, group.shapes, strict=True))}."
         )
     return plans
 

@@ -9,6 +9,7 @@ import numpy as np
 from kjax import optimizers
 from kjax.loss_scale import LossScale
 from kjax.saving.match import converted
+from kjax.saving.tf_optimizers import base_name
 from kjax.saving.weight_names import parse_weight_name
 
 __all__ = ["is_known", "restore_loss_scale", "restore_optimizer", "restore_own_optimizer"]
@@ -55,7 +56,7 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
     Raises:
         ValueError: when the state does not fit; the optimizer is then not to be used.
     """
-    kind = type(optimizer).__name__
+    kind = base_name(optimizer)
     if not is_known(optimizer):
         raise _Mismatch(f"the layout of the state of {kind} is not known")
     names = gate.texts("weight_names")
@@ -66,6 +67,9 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
     params = model.trainable_weights
     scalars = [i for i, h in enumerate(headers) if h.shape == () and _is_counter(names[i], i)]
     rest = [i for i in range(len(names)) if i not in scalars]
+    if kind == "SGD" and conversion.producer.generation == "tf" and not rest and not optimizer.hyper["momentum"].value:
+        _leading(optimizer, kind, [gate.read(names[i], ()) for i in scalars])  # no state but the number of steps
+        return
     slots = _tf_slots(kind, names, rest) if conversion.producer.generation == "tf" else None
     targets = _trainable_in_file(plans, params)
     count = len(targets)
@@ -114,7 +118,7 @@ def restore_own_optimizer(model, gate, producer) -> None:
     names = gate.texts("weight_names")
     shapes = [tuple(gate.header(n).shape) for n in names]
     reason = None
-    if producer.backend == "theano" or producer.generation == "keras1" or producer.version < (2, 1):
+    if producer.backend == "theano" or producer.generation == "keras1" or producer.version < (2, 0, 6):
         reason = f"it was written by {producer}, which keeps weights in another order or layout"
     elif len(shapes) != len(mine):
         reason = f"it holds {len(shapes)} arrays where the optimizer has {len(mine)} weights"
@@ -216,11 +220,11 @@ def _tf_slots(kind, names, rest):
 def _order_in_file(targets, shapes, slots, headers, conversion):
     """For the k-th array of a slot, which target it belongs to.
 
-    Until 2.0 Keras sorted the trained weights by name; later versions keep the model's order.
+    Until 2.0.5 Keras sorted the trained weights by name; later versions keep the model's order.
     """
     by_model = list(range(len(targets)))
     by_name = sorted(by_model, key=lambda k: targets[k][0].names[targets[k][1]])
-    early = conversion.producer.version < (2, 1)
+    early = conversion.producer.version < (2, 0, 6)
     for order in (by_name, by_model) if early else (by_model, by_name):
         if all([headers[i].shape for i in block] == [shapes[k] for k in order] for block in slots):
             return order
@@ -248,12 +252,12 @@ def _converted_block(values, targets, plans, params, conversion) -> list:
 
 def is_known(optimizer) -> bool:
     """Whether the layout of this optimizer's state is known."""
-    return isinstance(optimizer, optimizers.Optimizer) and type(optimizer).__name__ in _SLOTS
+    return isinstance(optimizer, optimizers.Optimizer) and base_name(optimizer) in _SLOTS
 
 
 def slot_count(optimizer) -> int:
     """How many arrays an optimizer keeps for each trained weight."""
-    kind = type(optimizer).__name__
+    kind = base_name(optimizer)
     if kind == "TfRMSprop":
         return 1 + optimizer.moving + optimizer.centered
     return _SLOTS[kind] + (1 if kind == "Adam" and optimizer.amsgrad else 0)

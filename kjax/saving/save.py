@@ -57,6 +57,5 @@ def _require_built(model, what):
     if not model.built:
         raise ValueError(
             f"Model {model.name} has no weights yet: {what} needs its input shape. Call `fit` on data, "
-            f"`build(input_shape)`, or "
-            "give the first layer an `input_shape`."
+            "`build(input_shape)`, or give the first layer an `input_shape`."
         )

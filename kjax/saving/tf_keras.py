@@ -42,6 +42,12 @@ _DEAD = {
     "DepthwiseConv2D": (*_KERNEL, "filters"),
     "CuDNNLSTM": ("time_major",),
     "CuDNNGRU": ("time_major",),
+    # the numbers a seed gives are others here in any case
+    "GaussianNoise": ("seed",),
+    "GaussianDropout": ("seed",),
+    "SpatialDropout1D": ("seed", "noise_shape"),
+    "SpatialDropout2D": ("seed", "noise_shape"),
+    "SpatialDropout3D": ("seed", "noise_shape"),
 }
 _SCALES = {
     "GlorotUniform": (1.0, "fan_avg", "uniform"),
@@ -121,9 +127,8 @@ class TfKerasReader(ConfigReader):
             value = config.pop(key)
             if value not in _NEUTRAL[key]:
                 raise ValueError(
-                    f"{self.notes.where}: {name} {config.get('name')} has {key}={value!r}, which Keras 2.2.4 "
-                    f"does not know; "
-                    f"only {key}={_NEUTRAL[key][0]!r} can be read."
+                    f"{self.notes.where}: {name} {config.get('name')} has {key}={value!r}, which Keras 2.2.4 does not "
+                    f"know; only {key}={_NEUTRAL[key][0]!r} can be read."
                 )
         if name == "BatchNormalization" and isinstance(config.get("axis"), list):
             axes = config["axis"]
@@ -139,6 +144,11 @@ class TfKerasReader(ConfigReader):
         if name == "Dropout" and config.get("noise_shape", 0) is None:
             config.pop("noise_shape")
         config = {k: self._object(k, v) for k, v in config.items()}
+        if name == "ActivityRegularization":
+            config["activity_regularizer"] = {
+                "class_name": "L1L2",
+                "config": {k: config.get(k, 0.0) for k in ("l1", "l2")},
+            }
         if isinstance(config.get("activity_regularizer"), dict):
             config["activity_regularizer"] = self._penalty(config["activity_regularizer"], config.get("name"))
         return {"class_name": name, "config": config}

@@ -27,7 +27,9 @@ class TfRMSpropState(NamedTuple):
 
 def tf_rmsprop(learning_rate, rho=0.9, decay=0.0, momentum=0.0, epsilon=1e-7, centered=False, moving=False):
     """RMSprop with epsilon inside the root; see `TfRMSprop`."""
-    learning_rate, rho, momentum = (jnp.asarray(v, jnp.result_type(float)) for v in (learning_rate, rho, momentum))
+    learning_rate, rho, momentum, decay = (
+        jnp.asarray(v, jnp.result_type(float)) for v in (learning_rate, rho, momentum, decay)
+    )
 
     def zeros(params):
         return jax.tree.map(lambda p: np.zeros(p.shape, p.dtype), params)
@@ -43,7 +45,8 @@ def tf_rmsprop(learning_rate, rho=0.9, decay=0.0, momentum=0.0, epsilon=1e-7, ce
         if centered:
             average = jax.tree.map(lambda a, g: (rho * a + (1 - rho) * g).astype(a.dtype), state.average, grads)
             denominator = jax.tree.map(lambda v, a: v - a * a, velocity, average)
-        step = jax.tree.map(lambda g, d: learning_rate * g / jnp.sqrt(d + epsilon), grads, denominator)
+        rate = learning_rate / (1 + decay * state.count.astype(learning_rate.dtype))
+        step = jax.tree.map(lambda g, d: rate * g / jnp.sqrt(d + epsilon), grads, denominator)
         moment = state.momentum
         if moving:
             step = moment = jax.tree.map(lambda m, s: (momentum * m + s).astype(m.dtype), moment, step)
@@ -57,10 +60,10 @@ class TfRMSprop(RMSprop):
 
     v <- rho * v + (1 - rho) * g^2;  s = lr * g / sqrt(v - a^2 + epsilon);  m <- momentum * m + s;  w <- w - m
 
-    with a the moving average of g when `centered`, else 0.
+    with a the moving average of g when `centered`, else 0; lr = lr0 / (1 + decay * step).
 
     Args:
-        lr, rho, epsilon, decay: as for `RMSprop`; decay has to be 0.
+        lr, rho, epsilon, decay: as for `RMSprop`.
         momentum: number >= 0, default 0.
         centered: bool.
         clipnorm, clipvalue: see `Optimizer`.
@@ -70,8 +73,6 @@ class TfRMSprop(RMSprop):
 
     def __init__(self, lr=0.001, rho=0.9, momentum=0.0, epsilon=None, centered=False, decay=0.0, **kwargs):
         super().__init__(lr=lr, rho=rho, epsilon=epsilon, decay=decay, **kwargs)
-        if decay:
-            raise ValueError(f"TfRMSprop: decay must be 0; got {decay!r}.")
         self.moving = momentum > 0
         self._rates(momentum=momentum)
         self.centered = bool(centered)
@@ -115,8 +116,8 @@ def tf_nadam(learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         product = state.product
         steps = []
         leaves, structure = jax.tree.flatten(grads)
-        for g, m, v in zip(leaves, jax.tree.leaves(mu), jax.tree.leaves(nu), strict=True):
-            product = product * now
+        for i, (g, m, v) in enumerate(zip(leaves, jax.tree.leaves(mu), jax.tree.leaves(nu), strict=True)):
+            product = jnp.where(t == i, product, product * now)
             ahead = later * m / (1 - product * later) + (1 - now) * g / (1 - product)
             steps.append(-learning_rate * ahead / (jnp.sqrt(v / (1 - beta_2**t)) + epsilon))
         return jax.tree.unflatten(structure, steps), TfNadamState(state.count + 1, product, mu, nu)
@@ -127,7 +128,7 @@ def tf_nadam(learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
 class TfNadam(Nadam):
     """Nadam as the compiled steps of TensorFlow's Keras 2.11 to 2.15 compute it.
 
-    u_t = beta_1 * (1 - 0.96^t / 2);  p <- p * u_t, once for each weight in turn
+    u_t = beta_1 * (1 - 0.96^t / 2);  p <- p * u_t, once for each weight in turn, but not for weight t (of 0, 1, ...)
     s = u_{t+1} * m / (1 - p * u_{t+1}) + (1 - u_t) * g / (1 - p)
     w <- w - lr * s / (sqrt(v / (1 - beta_2^t)) + epsilon)
 
@@ -136,7 +137,7 @@ class TfNadam(Nadam):
         clipnorm, clipvalue: see `Optimizer`.
 
     Differs: no class of Keras 2.2.4; models imported from tf.keras train with it. The product p starts from 1 after
-    loading, as it does there.
+    loading, as it does there, and the weight it leaves out is that of a step traced once.
     """
 
     def __init__(self, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=None, **kwargs):

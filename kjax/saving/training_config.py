@@ -29,12 +29,11 @@ def training_config(model) -> dict | None:
     if isinstance(model.optimizer, optimizers.OptaxOptimizer):
         warnings.warn(
             "An Optax transformation is made of functions and cannot be stored: the model is saved without its "
-            "optimizer "
-            "and has to be compiled again after loading.",
+            "optimizer and has to be compiled again after loading.",
             stacklevel=5,
         )
         return None
-    return {
+    described = {
         "optimizer_config": {
             "class_name": type(model.optimizer).__name__,
             "config": _plain(model.optimizer.get_config()),
@@ -45,6 +44,10 @@ def training_config(model) -> dict | None:
         "sample_weight_mode": getattr(model, "sample_weight_mode", None),
         "loss_weights": getattr(model, "loss_weights", None),
     }
+    scaling = getattr(model, "_loss_scaling", None)
+    if scaling is not None:  # of a model that goes on as another Keras trained it
+        described["loss_scaling"] = scaling._asdict()
+    return described
 
 
 def _plain(value):

@@ -9,7 +9,12 @@ import time
 
 import h5py
 import numpy as np
+import pytest
 
+import kjax
+from kjax.saving import ModelFileError
+
+REFUSED = (ModelFileError, ValueError, TypeError)
 DENSE = {'class_name': 'Dense', 'config': {'name': 'd', 'units': 2, 'batch_input_shape': [None, 3]}}
 MARKER = 'HOSTILE_CODE_RAN'
 
@@ -81,3 +86,10 @@ def bounded(seconds=5.0, megabytes=256):
     took, grown = time.process_time() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert took < seconds, f'{took:.1f} s'
     assert grown < megabytes, f'{grown:.0f} MB more'
+
+
+def refuses(path, match=None, error=REFUSED, **kwargs):
+    """Loads a file, which must raise in bounds; returns the message."""
+    with bounded(), pytest.raises(error, match=match) as caught:
+        kjax.models.load_model(path, **kwargs)
+    return str(caught.value)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 
@@ -19,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 EPOCHS, BATCHES = 3, 14
 
 CHILD = f"""
-import random, sys
+import itertools, random, sys
 import numpy as np
 from kjax.callbacks import Callback, EarlyStopping, OrbaxCheckpoint, ReduceLROnPlateau
 from tests.saving.test_orbax_checkpoint import X, Y, build, fingerprint
@@ -27,9 +28,13 @@ from tests.saving.test_orbax_checkpoint import X, Y, build, fingerprint
 np.random.seed(7)
 random.seed(7)
 
+batches = itertools.count(1)  # not the callback's attribute: that would go on with the run
+
 class Tell(Callback):
     def on_batch_end(self, batch, logs=None):
         print(batch, flush=True)
+        if next(batches) == int(sys.argv[3]):
+            sys.stdin.read()  # the kill comes now, however late: without waiting the run could end before
 
 checkpoint = OrbaxCheckpoint(sys.argv[1], every_batches=2)
 others = [ReduceLROnPlateau('loss', factor=0.5, patience=1, min_delta=10.0), EarlyStopping('loss', patience=50), Tell()]
@@ -41,16 +46,24 @@ np.savez(sys.argv[2], *fingerprint(model), history=history, epochs=model.history
 """
 
 
-def train(folder, out, batches=None):
-    """Trains in a process; kills it after so many batches. Returns its status, and the batches it told of."""
+def train(folder, out, batches=0, pause=0.0):
+    """Trains in a process; kills it after so many batches and a pause, in which its checkpoints go on being written.
+
+    Returns its status, and the batches it told of.
+    """
     with tempfile.TemporaryFile() as errors:
         with subprocess.Popen(
-            [sys.executable, '-c', CHILD, str(folder), str(out)], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors
+            [sys.executable, '-c', CHILD, str(folder), str(out), str(batches)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
         ) as process:
             told = 0
             for _ in process.stdout:
                 told += 1
                 if told == batches:
+                    time.sleep(pause)
                     os.kill(process.pid, signal.SIGKILL)
                     break
             process.stdout.read()
@@ -65,9 +78,8 @@ def rounds(folder, kills, seed=0):
     folder = pathlib.Path(folder)
     lived = 0
     for _ in range(kills):
-        status, told = train(
-            folder / 'killed', folder / 'killed.npz', draw.randint(1, max(2, EPOCHS * BATCHES // kills))
-        )
+        batches, pause = draw.randint(1, max(2, EPOCHS * BATCHES // kills)), 0.05 * draw.random()
+        status, told = train(folder / 'killed', folder / 'killed.npz', batches, pause)
         lived += status == 0
         print(f'killed after {told} batches' if status else 'ended before it could be killed', flush=True)
     assert train(folder / 'killed', folder / 'killed.npz')[0] == 0

@@ -4,10 +4,16 @@ import copy
 import json
 
 import h5py
+import numpy as np
 import pytest
 
 import kjax
+from kjax import backend as K
+from kjax import losses, metrics
+from kjax.layers import Dense
+from kjax.models import Sequential, load_model
 from kjax.saving import CorruptFileError
+from kjax.saving.compile_config import compile_arguments
 from kjax.saving.keras1 import Keras1Reader
 from kjax.saving.keras2 import Keras2Reader
 from kjax.saving.notes import Notes
@@ -264,3 +270,32 @@ def test_a_config_alone_tells_its_generation(name):
     loaded = genuine.load(compile=False)
     assert [w.shape for w in model.weights] == [w.shape for w in loaded.weights]
     assert json.loads(text)['class_name'] in (type(model).__name__, 'Functional', 'Graph', 'Sequential')
+
+
+@pytest.mark.parametrize(
+    ('version', 'backend', 'wanted'),
+    [
+        ('1.2.2', 'tensorflow', 'mean_cosine_proximity'),
+        ('2.0.8', 'theano', 'mean_cosine_proximity'),
+        ('2.0.9', 'tensorflow', 'cosine_proximity'),
+        ('2.2.4', 'tensorflow', 'cosine_proximity'),
+    ],
+)
+def test_a_proximity_is_the_mean_before_2_0_9_and_the_sum_from_then_on(version, backend, wanted):
+    config = {'optimizer_config': {'class_name': 'SGD', 'config': {}}, 'loss': {'a': 'cosine_proximity', 'b': 'mse'}}
+    _, arguments = compile_arguments(
+        {**config, 'metrics': ['cosine_proximity']}, parse_producer(version, backend), None, 'x'
+    )
+    found = [losses.get(arguments['loss']['a']), metrics.get(arguments['metrics'][0])]
+    assert [f.__name__ for f in found] == [wanted] * 2 and arguments['loss']['b'] == 'mse'
+
+
+def test_the_proximity_of_keras_1_is_kept_by_todays_files(tmp_path):
+    y, p = np.array([[1.0, 2.0, 3.0]]), np.array([[0.5, 1.0, -1.0]])
+    np.testing.assert_allclose(K.eval(losses.get('mean_cosine_proximity')(y, p)), [0.02969571], rtol=1e-5)  # 1.2.2's
+    model = Sequential([Dense(2, input_shape=(4,))])
+    model.compile('sgd', 'mean_cosine_proximity', metrics=['mean_cosine_proximity'])
+    model.save(str(tmp_path / 'm.h5'))
+    again = load_model(str(tmp_path / 'm.h5'))
+    assert again.metrics_names == ['loss', 'mean_cosine_proximity']
+    assert losses.get(again.loss) is losses.get('mean_cosine_proximity')
