@@ -4,7 +4,8 @@
     python benchmarks/generators.py --devices  # a step over 1, 2 and 8 simulated CPU devices
 
 An epoch should take no longer than 1.1 times the larger of (time to make its batches / workers) and (time to compute
-them). Making a batch is sleeping here, as waiting for a disk is.
+them). Making a batch is sleeping here, as waiting for a disk is. Nothing can be computed before the first batch is made:
+the epochs are long enough for that not to count, and their batches a multiple of the workers.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def devices():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--devices", action="store_true", help="measure the overhead of simulated devices instead")
-    parser.add_argument("--steps", type=int, default=40, help="batches per epoch")
+    parser.add_argument("--steps", type=int, default=320, help="batches per epoch")
     arguments = parser.parse_args()
     if arguments.devices:
         jax.config.update("jax_num_cpu_devices", 8)

@@ -329,8 +329,8 @@ class AUC(_ConfusionMetric):
             raise ValueError(f"AUC: curve must be 'ROC' or 'PR', received {curve!r}.")
         if summation_method not in ("interpolation", "minoring", "majoring"):
             raise ValueError(
-                "AUC: summation_method must be 'interpolation', 'minoring' or 'majoring', "
-                f"received {summation_method!r}."
+                "AUC: summation_method must be 'interpolation', 'minoring' or 'majoring', received "
+                f"{summation_method!r}."
             )
         if thresholds is None:
             if isinstance(num_thresholds, (int, np.integer)) and num_thresholds <= 1:
