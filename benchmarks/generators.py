@@ -40,7 +40,7 @@ class Slow(Sequence):
         return X, Y
 
 
-def make(width=512):
+def make(width=1024):
     model = Sequential(
         [Dense(width, activation="relu", input_shape=(FEATURES,)), Dense(width, activation="relu"), Dense(1)]
     )
@@ -95,7 +95,7 @@ def devices():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--devices", action="store_true", help="measure the overhead of simulated devices instead")
-    parser.add_argument("--steps", type=int, default=320, help="batches per epoch")
+    parser.add_argument("--steps", type=int, default=160, help="batches per epoch")
     arguments = parser.parse_args()
     if arguments.devices:
         jax.config.update("jax_num_cpu_devices", 8)
