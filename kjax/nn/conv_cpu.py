@@ -18,7 +18,7 @@ from kjax.nn.shapes import effective_size
 
 __all__ = ["forward", "input_gradient", "kernel_gradient", "windows"]
 
-_FEW_CHANNELS = 16  # so few make one convolution for all phases of a stride the better choice
+_FEW_CHANNELS = 4  # so few make one matrix product with all taps the better choice for a strided gradient
 _BLOCK = 16  # images per convolution in a kernel gradient ...
 _MOST_BLOCKS = 16  # ... unless that makes more than so many
 _CACHED = 2**16  # numbers that fit into a core's cache several times over
@@ -42,29 +42,66 @@ def input_gradient(g, w, geometry):
         return _full(_spread(g, s), _flip(w), d, lo, geometry.size)
     # With p + lo = q' * s + r and i = t * s + r: x[p] = sum_t g[q' - t] w[t * s + r], for each phase r of the stride a
     # plain convolution with the taps of that phase. The phases then take turns.
-    if w.shape[-1] * math.prod(s) <= _FEW_CHANNELS or all(k % f == 0 for k, f in zip(geometry.kernel, s, strict=True)):
+    if w.shape[-1] <= _FEW_CHANNELS:
+        return _from_phases(_sums_of_products(g, w, geometry), geometry)
+    if all(k % f == 0 for k, f in zip(geometry.kernel, s, strict=True)):
         return _all_phases(g, w, geometry)
-    return _each_phase(g, w, geometry)
+    return _from_phases(_each_phase(g, w, geometry), geometry)
+
+
+def _phases(geometry):
+    """For each offset o of the positions p = q * s + o: first and r, with p + lo = (q + first) * s + r."""
+    for offset in itertools.product(*map(range, geometry.strides)):
+        shifted = (o + lo for o, (lo, _) in zip(offset, geometry.pads, strict=True))
+        yield tuple(zip(*map(divmod, shifted, geometry.strides), strict=True))
+
+
+def _count(geometry):
+    """How many positions a phase has at most."""
+    return [-(-m // f) for m, f in zip(geometry.size, geometry.strides, strict=True)]
+
+
+def _from_phases(parts, geometry):
+    """(batch, *size, channels) from one part (batch, *count, channels) per phase."""
+    s, count = geometry.strides, _count(geometry)
+    y = _interleave(jnp.stack(parts).reshape(*s, *parts[0].shape), count, s)
+    return _crop(y, [0] * len(s), geometry.size)
 
 
 def _each_phase(g, w, geometry):
     """One convolution for each phase, with just its own taps and the positions that are wanted."""
-    s, lo = geometry.strides, [p[0] for p in geometry.pads]
-    count = [-(-m // f) for m, f in zip(geometry.size, s, strict=True)]
-    parts = []
-    for offset in itertools.product(*map(range, s)):  # p = q * s + offset
-        first, phase = zip(*map(divmod, map(sum, zip(offset, lo, strict=True)), s), strict=True)
+    s, count, parts = geometry.strides, _count(geometry), []
+    for first, phase in _phases(geometry):
         taps = w[tuple(slice(r, None, f) for r, f in zip(phase, s, strict=True))]
         if 0 in taps.shape:
             parts.append(jnp.zeros((g.shape[0], *count, w.shape[-1]), g.dtype))
         else:
             parts.append(_full(g, _flip(taps), (1,) * len(s), first, count))
-    y = _interleave(jnp.stack(parts).reshape(*s, *parts[0].shape), count, s)
-    return _crop(y, [0] * len(s), geometry.size)
+    return parts
+
+
+def _sums_of_products(g, w, geometry):
+    """The same from the products of g with all taps, one matrix product: for channels too few for a convolution."""
+    s, count, n = geometry.strides, _count(geometry), len(geometry.strides)
+    y = jnp.tensordot(g, w, (-1, -2))  # (batch, *output, *taps, channels)
+    before = [(k - 1) // f for k, f in zip(geometry.kernel, s, strict=True)]
+    after = [
+        max(0, m + (f - 1 + lo) // f - q)
+        for m, f, (lo, _), q in zip(count, s, geometry.pads, g.shape[1:], strict=False)
+    ]
+    y = jnp.pad(y, [(0, 0), *zip(before, after, strict=True), *[(0, 0)] * (n + 1)])
+    parts = []
+    for first, phase in _phases(geometry):
+        total = jnp.zeros((g.shape[0], *count, w.shape[-1]), y.dtype)
+        for tap in itertools.product(*map(range, phase, geometry.kernel, s)):
+            start = [q - i // f + b for q, i, f, b in zip(first, tap, s, before, strict=True)]
+            total += y[(slice(None), *(slice(b, b + m) for b, m in zip(start, count, strict=True)), *tap)]
+        parts.append(total)
+    return parts
 
 
 def _all_phases(g, w, geometry):
-    """The same from one convolution, whose channels are the phases' and which has zeros for the taps a phase lacks."""
+    """The gradient from one convolution, whose channels are the phases', with zeros for the taps that a phase lacks."""
     strides, lo = geometry.strides, [p[0] for p in geometry.pads]
     first = [b // f for b, f in zip(lo, strides, strict=True)]
     count = [(m - 1 + b) // f + 1 - q for m, b, f, q in zip(geometry.size, lo, strides, first, strict=True)]

@@ -90,6 +90,11 @@ def test_many_channels_take_the_padded_form():
     check(geometry_of((6, 14), 3, strides=2), inputs=18, outputs=3)
 
 
+@pytest.mark.parametrize("name", ["image, same, strided", "image, kernel a multiple of the stride", "volume, strided"])
+def test_strided_gradients_of_more_than_a_few_channels(name):
+    check(CASES[name], inputs=conv.conv_cpu._FEW_CHANNELS + 2)
+
+
 def test_batches_larger_than_a_block_and_not_divisible_by_it():
     check(geometry_of((6, 6), 3), batch=2 * conv.conv_cpu._BLOCK + 3)
 
