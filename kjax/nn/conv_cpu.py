@@ -156,11 +156,14 @@ def _convolution(x, w, strides, dilation, pads):
 
 
 def _no_smaller(x, kernel, dilation, pads):
-    """x and its pads; padded beforehand where the kernel spans more than x, which XLA has only a naive loop for."""
+    """x and its pads; padded beforehand where the kernel spans more than x, which XLA has only a naive loop for.
+
+    The barrier keeps XLA from making the padding the convolution's again.
+    """
     spans = [effective_size(k, d) for k, d in zip(kernel, dilation, strict=False)]
     if all(span <= m for span, m in zip(spans, x.shape[1:], strict=False)):
         return x, pads
-    return _zeros_around(x, pads), ((0, 0),) * len(pads)
+    return lax.optimization_barrier(_zeros_around(x, pads)), ((0, 0),) * len(pads)
 
 
 def _padded_rows(x, w, strides, pads) -> int:
