@@ -4,8 +4,8 @@
     python benchmarks/generators.py --devices  # a step over 1, 2 and 8 simulated CPU devices
 
 An epoch should take no longer than 1.1 times the larger of (time to make its batches / workers) and (time to compute
-them). Making a batch is sleeping here, as waiting for a disk is. Nothing can be computed before the first batch is made:
-the epochs are long enough for that not to count, and their batches a multiple of the workers.
+them). Making a batch is sleeping here, as waiting for a disk is. Nothing can be computed before the first batch is
+made: the epochs are long enough for that not to count, and their batches a multiple of the workers.
 """
 
 from __future__ import annotations

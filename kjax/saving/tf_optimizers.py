@@ -59,7 +59,7 @@ class _Extended(Optimizer):
         self.clip_each, self.weight_decay = clip_each, weight_decay
 
     def _rule(self) -> tuple[Any, dict[str, Any]]:
-        inner, options = super()._rule()  # type: ignore[misc]  # of the optimizer it is mixed into
+        inner, options = super()._rule()
         additions = {"clip_each": self.clip_each, "weight_decay": self.weight_decay, "schedule": self._schedule}
         return extended, {"inner": inner, "options": tuple(sorted(options.items())), **additions}
 
