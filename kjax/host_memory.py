@@ -19,6 +19,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 
 _MOST_BYTES = 256 << 20
 _SHARE = 1 / 128  # of the machine's memory: freed blocks that are not used again can be about ten
+_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _OWN = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
 
 
@@ -42,8 +43,20 @@ def keep_freed_memory() -> bool:
 
 
 def largest_kept() -> int:
-    """The size in bytes up to which freed blocks are kept: 1/128 of the machine's memory, at most 256 MiB."""
-    return min(_MOST_BYTES, int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _SHARE))
+    """The size in bytes up to which freed blocks are kept: 1/128 of the machine's or container's memory, <= 256 MiB."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(_MOST_BYTES, int(min([physical, *_limits()]) * _SHARE))
+
+
+def _limits() -> list:
+    """What a container allows, in bytes."""
+    found = []
+    for path in _LIMIT_FILES:
+        if os.path.exists(path):
+            with open(path) as file:
+                text = file.read().strip()
+            found += [int(text)] if text.isdigit() else []  # 'max': no limit
+    return found
 
 
 def _is_glibc() -> bool:

@@ -54,3 +54,12 @@ def test_another_c_library_is_left_alone(no_own_settings, monkeypatch):
     assert not host_memory.keep_freed_memory()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not host_memory.keep_freed_memory()
+
+
+def test_a_container_s_limit_counts(monkeypatch, tmp_path):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(host_memory, "_LIMIT_FILES", (str(limit), str(tmp_path / "absent")))
+    limit.write_text("max\n")
+    unlimited = host_memory.largest_kept()
+    limit.write_text(f"{1 << 30}\n")
+    assert host_memory.largest_kept() == 1 << 23 < unlimited
