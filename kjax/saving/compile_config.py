@@ -32,7 +32,7 @@ def compile_arguments(config, producer, custom_objects, where) -> tuple:
     """
     if not isinstance(config, dict) or not isinstance(config.get("optimizer_config"), dict):
         raise ValueError(f"{where}: no optimizer_config in the training configuration.")
-    custom = {**_meanings(producer), **get_custom_objects(), **(custom_objects or {})}
+    custom = {**_meanings(config, producer), **get_custom_objects(), **(custom_objects or {})}
     optimizer = _optimizer(config["optimizer_config"], producer, custom)
     later = loss_scaling(config, producer, where) is not None
     arguments = {
@@ -45,9 +45,9 @@ def compile_arguments(config, producer, custom_objects, where) -> tuple:
     return optimizer, {k: v for k, v in arguments.items() if v is not None}
 
 
-def _meanings(producer) -> dict:
-    """Names of losses and metrics that meant something else to the file's producer."""
-    if producer.tf or producer.version >= (2, 0, 9):
+def _meanings(config, producer) -> dict:
+    """Names of losses and metrics that meant something else to the file's producer; files written here say it."""
+    if config.get("mean_of_cosines") is not True and (producer.tf or producer.version >= (2, 0, 9)):
         return {}
     return {"cosine_proximity": mean_cosine_proximity, "cosine": mean_cosine_proximity}
 

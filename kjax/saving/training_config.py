@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+import jax
+
 from kjax import losses, metrics, optimizers
 
 __all__ = ["training_config"]
@@ -47,7 +49,20 @@ def training_config(model) -> dict | None:
     scaling = getattr(model, "_loss_scaling", None)
     if scaling is not None:  # of a model that goes on as another Keras trained it
         described["loss_scaling"] = scaling._asdict()
-    return described
+    return _with_known_names(described)
+
+
+def _with_known_names(described):
+    """Genuine Keras knows the mean of cosines under the name of their sum only: a flag of ours tells what is meant."""
+    structures = ("loss", "metrics", "weighted_metrics")
+    names = {name for key in structures for name in jax.tree.leaves(described[key]) if isinstance(name, str)}
+    if "mean_cosine_proximity" not in names or names & {"cosine_proximity", "cosine"}:
+        return described
+    known = {
+        key: jax.tree.map(lambda v: "cosine_proximity" if v == "mean_cosine_proximity" else v, described[key])
+        for key in structures
+    }
+    return {**described, **known, "mean_of_cosines": True}
 
 
 def _plain(value):

@@ -296,6 +296,9 @@ def test_the_proximity_of_keras_1_is_kept_by_todays_files(tmp_path):
     model = Sequential([Dense(2, input_shape=(4,))])
     model.compile('sgd', 'mean_cosine_proximity', metrics=['mean_cosine_proximity'])
     model.save(str(tmp_path / 'm.h5'))
+    with h5py.File(tmp_path / 'm.h5') as file:
+        stored = json.loads(file.attrs['training_config'])
+    assert (stored['loss'], stored['metrics']) == ('cosine_proximity', ['cosine_proximity'])  # what genuine Keras knows
     again = load_model(str(tmp_path / 'm.h5'))
     assert again.metrics_names == ['loss', 'mean_cosine_proximity']
     assert losses.get(again.loss) is losses.get('mean_cosine_proximity')
