@@ -165,7 +165,12 @@ def _compile(model, file, plans, custom_objects, conversion):
             restore_optimizer(optimizer, model, plans, group, conversion)
             restore_loss_scale(optimizer, file.gate)
             conversion.notes(f"optimizer {type(optimizer).__name__} continues with its state")
-        model._compile_spec(optimizer, arguments, loss_scaling(file.training, file.producer, where))
+        scaling = loss_scaling(file.training, file.producer, where)
+        if scaling is not None and "binary_crossentropy" in str(arguments.get("loss")):
+            conversion.notes(
+                "binary_crossentropy is 2.2.4's: outputs that reach 0 or 1 are clipped, 2.3 uses their logits"
+            )
+        model._compile_spec(optimizer, arguments, scaling)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         warnings.warn(
             f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: "

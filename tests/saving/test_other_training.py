@@ -292,3 +292,15 @@ def test_noise_of_no_width_draws_nothing():
     model = kjax.models.Sequential([kjax.layers.GaussianNoise(0.0, input_shape=(2,)), kjax.layers.Dense(1)])
     model.compile('sgd', 'mse')
     assert np.isfinite(model.train_on_batch(np.ones((2, 2)), np.ones((2, 1))))
+
+
+@pytest.mark.parametrize('version, noted', [('2.2.4', False), ('2.3.1', True)])
+def test_a_loss_that_differs_where_it_is_clipped_is_noted(tmp_path, caplog, version, noted):
+    layer = {'class_name': 'Dense', 'config': {'name': 'd', 'units': 1, 'batch_input_shape': [None, 1]}}
+    arrays = {'d': {'d/kernel:0': np.ones((1, 1), 'f4'), 'd/bias:0': np.zeros(1, 'f4')}}
+    sgd = {'class_name': 'SGD', 'config': {}}
+    training = {'optimizer_config': sgd, 'loss': 'binary_crossentropy', 'metrics': None}
+    path = write(tmp_path / 'm.h5', sequential(layer), arrays, training, version=version)
+    with caplog.at_level('INFO', logger='kjax.saving'):
+        kjax.models.load_model(path)
+    assert ("binary_crossentropy is 2.2.4's" in caplog.text) == noted
