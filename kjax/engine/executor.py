@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,7 @@ class Executor:
         results = [*logs, *outputs, *[_as_tensor(u.value) for u in updates]]
         program, variables, self.constants = build_program(inputs, results, [*self.params, *self.updated])
         self.fixed = variables[len(known) :]
-        self._placed: list = []
+        self._seen: list = []  # weak references to the values of `fixed` that are where the step needs them
         self.on_trace = on_trace
         self.optimizer = optimizer
         rule = slots = constraints = scale = None
@@ -155,9 +155,11 @@ class Executor:
         """What the step only reads; looked through anew only when a variable has another value."""
         if placement is not None:
             return self._values(self.fixed, placement)
-        if not all(map(operator.is_, [v.value for v in self.fixed], self._placed)) or not self._placed:
-            self._placed = self._values(self.fixed, None)
-        return self._placed
+        values = [v.value for v in self.fixed]
+        if not self._seen or any(seen() is not value for seen, value in zip(self._seen, values, strict=True)):
+            values = self._values(self.fixed, None)
+            self._seen = [weakref.ref(value) for value in values]  # weights that were replaced are not to stay alive
+        return values
 
     def _rates(self, placement) -> dict:
         if self.spec.rule is None:

@@ -2,6 +2,7 @@
 
 import gc
 import resource
+import weakref
 
 import jax
 import numpy as np
@@ -94,3 +95,15 @@ def test_a_thousand_models_are_forgotten_again():
     more_arrays, more_objects = rounds(100)
     assert more_arrays <= arrays + 2
     assert more_objects <= objects + 300  # three objects per model
+
+
+def test_weights_that_were_replaced_do_not_stay_alive():
+    model = Sequential([Dense(3, input_shape=(4,))])
+    x = np.ones((1, 4), "float32")
+    for _ in range(2):
+        model.predict(x)
+    old = weakref.ref(model.layers[0].kernel.value)
+    model.set_weights([np.ones((4, 3)), np.ones(3)])
+    gc.collect()
+    assert old() is None
+    np.testing.assert_array_equal(model.predict(x), [[5.0, 5.0, 5.0]])
