@@ -108,7 +108,7 @@ class CuDNNGRU(_CuDNNRNN):
         kernel_constraint, recurrent_constraint, bias_constraint: see `constraints`.
         return_sequences, return_state, stateful, and in the further arguments go_backwards: see `RNN`.
 
-    Differs: the scan of `GRU` and `LSTM` runs on every device, GPUs included, instead of cuDNN's own kernel.
+    Differs: the scan of `GRU` runs on every device, GPUs included: JAX has no GRU of cuDNN.
     """
 
     gates = 3
@@ -164,7 +164,9 @@ class CuDNNLSTM(_CuDNNRNN):
         kernel_constraint, recurrent_constraint, bias_constraint: see `constraints`.
         return_sequences, return_state, stateful, and in the further arguments go_backwards: see `RNN`.
 
-    Differs: the scan of `GRU` and `LSTM` runs on every device, GPUs included, instead of cuDNN's own kernel.
+    Differs: cuDNN itself runs in float32 on a process's only device, an NVIDIA GPU, unless the environment says
+    `KJAX_CUDNN=0`; the scan of `LSTM` anywhere else. `LSTM(recurrent_activation='sigmoid')` without mask and dropout
+    goes the same way.
     """
 
     gates = 4

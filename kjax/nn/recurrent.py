@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
 
+from kjax.nn import cudnn
 from kjax.nn import recurrent_cells as cells
 from kjax.nn.masks import kept
 from kjax.nn.recurrence import recurrence
@@ -115,6 +117,13 @@ def gru_reset_after(cell, x, states, kernel, recurrent_kernel, bias, mask, in_ma
     return recurrence(cell, MatMul(), sequences, unroll, inputs, states, params, mask)
 
 
+def _lstm_sequence(cell, x, states, kernel, recurrent_kernel, bias):
+    """The loop of LSTM over x (batch, time, n), with every step's output: (sequence (batch, time, units), states)."""
+    x = time_major(x, False)
+    sequence, states = lstm(cell, x, states, kernel, recurrent_kernel, bias, None, None, None, True, 1)
+    return jnp.swapaxes(sequence, 0, 1), states
+
+
 class Recurrent(nn.Module):
     """What SimpleRNN, LSTM and GRU share: weights, dropout masks, time order, masked steps.
 
@@ -154,6 +163,10 @@ class Recurrent(nn.Module):
     def loop(self):
         raise NotImplementedError
 
+    def cudnn_computes(self, dtype) -> bool:
+        """Whether cuDNN computes this layer's loop, without masks, exactly as the scan does."""
+        return False
+
     def bias_shape(self):
         return (self.gates * self.units,)
 
@@ -183,6 +196,8 @@ class Recurrent(nn.Module):
             in_masks = self.masks(self.dropout, x[:, 0], training)
         if masks is None:
             masks = self.masks(self.recurrent_dropout, states[0], training)
+        if cudnn.available() and all(m is None for m in (mask, in_masks, masks)) and self.cudnn_computes(dtype):
+            return self.by_cudnn(x, states, kernel, recurrent, bias)
 
         x, mask = time_major(x, self.go_backwards), step_mask(mask, self.go_backwards)
         unroll = UNROLLED if self.unroll else 1
@@ -214,6 +229,18 @@ class LSTM(Recurrent):
 
     def loop(self):
         return lstm
+
+    def cudnn_computes(self, dtype):
+        return dtype == jnp.float32 and (self.activation, self.recurrent_activation) == ("tanh", "sigmoid")
+
+    def by_cudnn(self, x, states, kernel, recurrent, bias):
+        """The result of a call without masks, `states` filled in."""
+        bias = jnp.zeros(kernel.shape[1:], kernel.dtype) if bias is None else bias
+        x = x[:, ::-1] if self.go_backwards else x
+        sequence, states = cudnn.lstm(
+            functools.partial(_lstm_sequence, self.cell()), x, states, kernel, recurrent, bias
+        )
+        return (sequence if self.return_sequences else states[0]), states
 
 
 class GRU(Recurrent):
@@ -247,7 +274,7 @@ def _cudnn_matrices(kernel, gates: int):
 
 class CuDNNLSTM(LSTM):
     """LSTM with sigmoid gates in cuDNN's weight layout: bias (8 units,), of the input and of the state; kernels
-    (n, 4 units), (units, 4 units) hold each gate's matrix transposed in memory. Runs on any device."""
+    (n, 4 units), (units, 4 units) hold each gate's matrix transposed in memory. Runs on any device, see `cudnn`."""
 
     recurrent_activation: Callable | str | None = "sigmoid"
 
