@@ -12,6 +12,7 @@ import optax
 from kjax.graph import Context, Program
 from kjax.graph.padded import Padded, Tag
 from kjax.loss_scale import LossScale, all_finite
+from kjax.nn.conv_cpu import compiler_options
 
 __all__ = ["Spec", "State", "traces", "train_chunk", "train_step", "forward_step"]
 
@@ -176,7 +177,7 @@ def train_step(spec, donate=True):
         key = None if key is None else jax.random.fold_in(key, count)
         return _train(spec, state, fixed, constants, rates, batch, rows, key)
 
-    return jax.jit(step, donate_argnums=(0,) if donate else ())
+    return jax.jit(step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())
 
 
 @functools.lru_cache(maxsize=256)
@@ -202,7 +203,7 @@ def train_chunk(spec, donate=True):
 
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
-    return jax.jit(chunk, donate_argnums=(0,) if donate else ())
+    return jax.jit(chunk, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())
 
 
 @functools.lru_cache(maxsize=256)
@@ -222,4 +223,4 @@ def forward_step(spec, training=False, donate=True):
         logs = _scalars(results[: spec.logs])
         return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]
 
-    return jax.jit(step, donate_argnums=(0,) if donate else ())
+    return jax.jit(step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())

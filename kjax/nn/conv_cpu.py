@@ -16,13 +16,24 @@ from jax import lax
 
 from kjax.nn.shapes import effective_size
 
-__all__ = ["forward", "input_gradient", "kernel_gradient", "windows"]
+__all__ = ["compiler_options", "forward", "input_gradient", "kernel_gradient", "windows"]
 
 _FEW_CHANNELS = 4  # so few make one matrix product with all taps the better choice for a strided gradient
 _BLOCK = 16  # images per convolution in a kernel gradient ...
 _MOST_BLOCKS = 16  # ... unless that makes more than so many
 _CACHED = 2**16  # numbers that fit into a core's cache several times over
-JAX_VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
+
+
+def compiler_options():
+    """`compiler_options` of a `jax.jit` whose program may hold convolutions, or None.
+
+    JAX 0.10 hands convolutions of more than 16 channels to a library that runs them on one thread; products and sums,
+    which it hands over by default too, stay there.
+    """
+    if jax.default_backend() != "cpu" or tuple(int(part) for part in jax.__version__.split(".")[:2]) >= (0, 11):
+        return None
+    kinds = ("INDIVIDUAL_DOT", "REDUCE")
+    return {"xla_cpu_experimental_ynn_fusion_type": ",".join("LIBRARY_FUSION_TYPE_" + kind for kind in kinds)}
 
 
 def forward(x, w, geometry):
@@ -141,15 +152,7 @@ def _convolve(x, w, strides, dilation, pads):
         return _convolve_3d(x, w, strides, dilation, pads)
     if math.prod(w.shape[:n]) == 1 and max(strides) == 1:
         return _zeros_around(x, pads) @ w.reshape(w.shape[-2:])
-    rows = _padded_rows(x, w, strides, pads)
-    if not rows:
-        return _convolution(x, w, strides, dilation, pads)
-    count = (x.shape[1] - effective_size(w.shape[0], dilation[0])) // strides[0] + 1
-    return _convolution(x, w, strides, dilation, ((0, rows), *pads[1:]))[:, :count]
-
-
-def _convolution(x, w, strides, dilation, pads):
-    letters = "HW"[2 - len(strides) :]
+    letters = "HW"[2 - n :]
     layout = ("N" + letters + "C", letters + "IO", "N" + letters + "C")
     x, pads = _no_smaller(x, w.shape, dilation, pads)
     return lax.conv_general_dilated(x, w, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)
@@ -164,18 +167,6 @@ def _no_smaller(x, kernel, dilation, pads):
     if all(span <= m for span, m in zip(spans, x.shape[1:], strict=False)):
         return x, pads
     return lax.optimization_barrier(_zeros_around(x, pads)), ((0, 0),) * len(pads)
-
-
-def _padded_rows(x, w, strides, pads) -> int:
-    """How many rows of zeros to put below an unpadded input, for windows that are dropped afterwards.
-
-    JAX 0.10 hands convolutions with more than 16 channels to a library that runs them on one thread, and unpadded ones
-    at half speed, unless the padding exceeds the kernel.
-    """
-    if JAX_VERSION >= (0, 11) or any(map(any, pads)) or math.prod(w.shape[:-2]) == 1 or max(w.shape[-2:]) <= 16:
-        return 0
-    many = x.shape[1] >= 4 * w.shape[0] * strides[0] and w.shape[-2] > 4
-    return w.shape[0] * strides[0] if many else strides[0]
 
 
 def _convolve_3d(x, w, strides, dilation, pads):
