@@ -124,6 +124,7 @@ class Compilation(StepFunctions):
         self.stateful_metric_names = [r.name for r in reported if r.stateful is not None]
         self._collected_trainable_weights = self.trainable_weights
         self._checked_flags = None
+        self._differs_from_compiled = False
         self.metrics_updates = [u for m in self.stateful_metric_functions for u in m.updates]
         self._own_updates = None
         self._compiled = True
@@ -144,12 +145,12 @@ class Compilation(StepFunctions):
             )
 
     def _check_trainable_weights_consistency(self):
-        flags = list(_trainable_flags(self))
-        if flags == self._checked_flags:  # nothing was set since; to collect the weights takes longer
-            return
-        if len(self.trainable_weights) == len(self._collected_trainable_weights):
+        flags: list = []
+        _collect_flags(self, flags)
+        if flags != self._checked_flags:  # to collect the weights takes longer
             self._checked_flags = flags
-        else:
+            self._differs_from_compiled = len(self.trainable_weights) != len(self._collected_trainable_weights)
+        if self._differs_from_compiled:
             warnings.warn(
                 "Discrepancy between trainable weights and collected trainable weights, did you set `model.trainable` "
                 "without calling `model.compile` after ?",
@@ -272,8 +273,10 @@ class Compilation(StepFunctions):
             metric.reset_states()
 
 
-def _trainable_flags(layer):
-    """`trainable` of a layer and of all within it."""
-    yield layer.trainable
-    for inner in (*layer.__dict__.get("_layers", ()), *layer._tracked_layers):
-        yield from _trainable_flags(inner)
+def _collect_flags(layer, flags) -> None:
+    """Appends `trainable` of a layer and of all within it."""
+    flags.append(layer.trainable)
+    for inner in layer.__dict__.get("_layers", ()):
+        _collect_flags(inner, flags)
+    for inner in layer._tracked_layers:
+        _collect_flags(inner, flags)

@@ -16,6 +16,7 @@ from kjax.engine.rows import Rows, SparseRows
 from kjax.graph import KerasTensor, Variable
 
 __all__ = [
+    "LOSSES_OF_CLASSES",
     "check_indices",
     "check_lengths",
     "check_shape",
@@ -26,6 +27,8 @@ __all__ = [
     "take",
     "with_class_axis",
 ]
+
+LOSSES_OF_CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")  # `check_target` looks at theirs
 
 
 def _as_array(x, name, what):
@@ -183,8 +186,10 @@ def check_lengths(inputs, targets, weights, rows=None) -> int:
             )
         return sizes[0] if sizes else None
 
-    if len(inputs) == 1 and not targets and not weights and inputs[0].shape[0]:
-        return inputs[0].shape[0]
+    if len(inputs) == 1 and len(targets) <= 1 and all(w is None for w in weights):
+        size = inputs[0].shape[0]
+        if size and all(y.shape[0] == size for y in targets):
+            return size
     n, m, w = length(inputs, "input"), length(targets, "target"), length(weights, "sample_weight")
     if n is not None and m is not None and n != m:
         raise ValueError(

@@ -12,7 +12,6 @@ from kjax import backend as K
 from kjax import mixed_precision
 from kjax.engine import padded_modules  # noqa: F401  registers what filling means to Flax modules
 from kjax.engine.feeds import Feed
-from kjax.engine.interrupts import uninterrupted
 from kjax.engine.modules import run_module
 from kjax.engine.safeguard import Safeguard
 from kjax.engine.sizes import Sizes
@@ -98,6 +97,7 @@ class Executor:
         self.is_plain = not (self.updated or self.random or self._reads_rows)
         self.sizes = Sizes(inputs, self.spec, variables, self.constants)
         self.safeguard = Safeguard([self.params, self.updated, self.slots])
+        self._one_device = jax.device_count() == 1
 
     def _spec_for(self, batch, training) -> Spec:
         """The spec for a batch (data, weights), or (data, weights, lengths) with sequences that were filled up."""
@@ -135,6 +135,9 @@ class Executor:
 
     def _values(self, variables, placement) -> list:
         """The variables' values where the step needs them; what is not there yet is moved once."""
+        values = [v.value for v in variables]
+        if placement is None and self._one_device and all(isinstance(value, jax.Array) for value in values):
+            return values
         values = []
         for v in variables:
             value = v.value
@@ -184,7 +187,7 @@ class Executor:
         fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
         step = train_step(self._spec_for(batch, True), self.safeguard.donates)
-        with uninterrupted():
+        with self.safeguard.undisturbed():
             state = self.safeguard.before(self._state(placement))
             with self.safeguard.attempt(state):
                 new, logs = self._counted(
@@ -209,7 +212,7 @@ class Executor:
         def again(state, i):
             return run(state, start + i, start + i + 1)
 
-        with uninterrupted():
+        with self.safeguard.undisturbed():
             state = self.safeguard.before(self._state(placement))
             with self.safeguard.attempt(state, stop - start, again):
                 new, filled = run(state, start, stop)
@@ -238,7 +241,7 @@ class Executor:
             if traces.count != before and self.on_trace is not None:
                 self.on_trace(traces.count - before)
             return logs, outputs
-        with uninterrupted():
+        with self.safeguard.undisturbed():
             state = self.safeguard.before(self._state(placement))
             values, logs, outputs = self._counted(
                 lambda: step(state.updated, fixed, self.constants, batch, rows, key, number)

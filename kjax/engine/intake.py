@@ -49,12 +49,17 @@ class Intake:
 
     def _is_as_wanted(self, x) -> bool:
         """Whether x needs no look of its own: a NumPy array just as the only input wants it."""
-        if type(x) is not np.ndarray:
+        return self._is_plain(x, "_plain_input", self._feed_inputs, _plain_input)
+
+    def _is_plain(self, array, name, of, find) -> bool:
+        """Whether an array is a NumPy one of just the shape of a row and the dtype that `find` says; they are looked
+        up anew when `of` is another."""
+        if type(array) is not np.ndarray:
             return False
-        known = self.__dict__.get("_plain_input")
-        if known is None or known[0] is not self._feed_inputs:
-            known = self.__dict__["_plain_input"] = (self._feed_inputs, *_plain_input(self))
-        return x.dtype == known[2] and x.shape[1:] == known[1]
+        known = self.__dict__.get(name)
+        if known is None or known[0] is not of:
+            known = self.__dict__[name] = (of, *find(self))
+        return array.dtype == known[2] and array.shape[1:] == known[1]
 
     def _build_from(self, x):
         """Builds a model that waited for its first data."""
@@ -84,6 +89,8 @@ class Intake:
         self._layers = [*tracked, *[y for y in self._layers if id(y) not in known and not isinstance(y, InputLayer)]]
 
     def _standardize_y(self, y):
+        if self._is_plain(y, "_plain_target", self._objectives, _plain_target):
+            return [y]
         fed = [o for o in self._objectives if o.feed]
         names = [o.name for o in fed]
         shapes = [o.target.shape if self._has_known_targets(o) else None for o in fed]
@@ -106,13 +113,18 @@ class Intake:
         """Everything a training or test step is fed with, checked."""
         xs = self._standardize_x(x)
         ys = self._standardize_y(y)
-        names = [o.name for o in self._objectives]
-        targets = iter(ys)
-        per_objective = [next(targets) if o.feed else xs[0] if xs else o.target for o in self._objectives]
-        weights = data_room.sample_weights(sample_weight, class_weight, per_objective, names, self.sample_weight_modes)
+        weights = [None] * len(self._objectives)
+        if sample_weight is not None or class_weight is not None:
+            weights = self._sample_weights(sample_weight, class_weight, xs, ys)
         size = data_room.check_lengths(xs, ys, weights, self._rows_of_tensors())
         self._check_stateful_size(size, batch_size)
         return Feed([*xs, *ys], weights, size)
+
+    def _sample_weights(self, sample_weight, class_weight, xs, ys) -> list:
+        targets = iter(ys)
+        names = [o.name for o in self._objectives]
+        per_objective = [next(targets) if o.feed else xs[0] if xs else o.target for o in self._objectives]
+        return data_room.sample_weights(sample_weight, class_weight, per_objective, names, self.sample_weight_modes)
 
     def _rows_of_tensors(self):
         """How many rows the inputs have where all of them are tensors of known values; None where some are fed."""
@@ -147,6 +159,18 @@ def _plain_input(model) -> tuple:
     if not floating or not row or None in row or any(_looked_up_by(model, tensor)):
         return None, None
     return row, np.dtype(tensor.dtype)
+
+
+def _plain_target(model) -> tuple:
+    """(shape of a row, dtype) of the only target, floating-point and of known sizes; (None, None) for other models and
+    for losses that look at the values."""
+    fed = [o for o in model._objectives if o.feed]
+    if len(fed) != 1 or not model._has_known_targets(fed[0]) or loss_name(fed[0].loss) in data_room.LOSSES_OF_CLASSES:
+        return None, None
+    tensor = fed[0].target
+    row = tuple(tensor.shape[1:])
+    floating = np.dtype(tensor.dtype).kind == "f"
+    return (row, np.dtype(tensor.dtype)) if floating and row and None not in row else (None, None)
 
 
 def _looked_up_by(model, tensor):

@@ -13,7 +13,7 @@ from kjax.engine.phases import Phase
 from kjax.engine.progress import SampleOrder
 from kjax.engine.sizes import bucket
 
-__all__ = ["Figures", "fit_loop", "is_due", "predict_loop", "test_loop"]
+__all__ = ["Figures", "fit_loop", "is_due", "predict_loop", "size_filled", "test_loop"]
 
 _CHUNK_BYTES = 1 << 24  # how much data one chunk of batches holds at most
 _CHUNK_STEPS = 256
@@ -281,7 +281,7 @@ def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> lis
 def _predict_at_once(model, executor, feed, batch_size, phase) -> list:
     """The outputs for samples that are one batch."""
     size, placement = feed.size, model._placement
-    pad = _bucket(size, batch_size, placement) if executor.rowwise else size
+    pad = size_filled(size, batch_size, placement) if executor.rowwise else size
     batch, rows = feed.whole() if pad == size else feed.batch(np.arange(size), pad)
     phase.batch_begins(0, size)
     _, outputs = executor.forward(batch, executor.rows_read(rows, pad), *model._next_key(executor), placement=placement)
@@ -290,7 +290,7 @@ def _predict_at_once(model, executor, feed, batch_size, phase) -> list:
     return results
 
 
-def _bucket(size, batch_size, placement) -> int:
+def size_filled(size, batch_size, placement) -> int:
     """The size a small batch is padded to: a power of two from 8 on, so that few programs serve all sizes."""
     if size <= 1 and placement is None:
         return 1

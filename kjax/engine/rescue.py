@@ -14,10 +14,11 @@ class rescued:  # read as a verb: with rescued(model, ...)
         model: a Model.
         what: the method that runs them.
         kinds: of the steps, 'train', 'test', 'predict'.
+        again: whether the method is, as a rule, called many times in a row.
     """
 
-    def __init__(self, model, what, *kinds):
-        self._model, self._what, self._kinds = model, what, kinds
+    def __init__(self, model, what, *kinds, again=False):
+        self._model, self._what, self._kinds, self._again = model, what, kinds, again
 
     def __enter__(self):
         return self
@@ -26,7 +27,7 @@ class rescued:  # read as a verb: with rescued(model, ...)
         if error is not None:
             _rescue(self._model, self._what, self._kinds, error)
         for safeguard in _safeguards(self._model, self._kinds):
-            safeguard.forget()
+            safeguard.forget(newest=not self._again or error is not None)
         return False
 
 

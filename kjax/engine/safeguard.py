@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from kjax.engine.interrupts import uninterrupted
+
 __all__ = ["Safeguard"]
 
 _SMALL_BYTES = 1 << 23  # states up to this size are not donated: what a step was given outlives it
@@ -108,15 +110,32 @@ class Safeguard:
         """The arrays that the newest dispatch was given; None where they were donated."""
         return self._sent[-1].state if self._sent else None
 
+    def undisturbed(self):
+        """Within it Ctrl-C waits where the state is donated: between giving buffers away and taking the new ones there
+        is no state. What is not donated can be broken off anywhere but in the middle of `put`."""
+        return uninterrupted() if self.donates else contextlib.nullcontext()
+
     def put(self, state) -> None:
-        """Makes these arrays the values of the variables."""
+        """Makes these arrays the values of the variables, of all of them also if Ctrl-C comes meanwhile."""
+        try:
+            self._put(state)
+        except KeyboardInterrupt:
+            self._put(state)
+            raise
+
+    def _put(self, state) -> None:
         for group, values in zip(self.groups, state, strict=True):
             for v, value in zip(group, values, strict=True):
                 v.replace(value)
 
-    def forget(self) -> None:
-        """Told when a method of the model ends: what its dispatches were given is no longer held."""
-        self._sent = [sent for sent in self._sent if not _is_ready(sent.result)]
+    def forget(self, newest=True) -> None:
+        """Told when a method of the model ends: what its dispatches were given is no longer held.
+
+        Args:
+            newest: False leaves what the newest one was given to the next call, to be freed while the device is busy.
+        """
+        if newest or len(self._sent) > 1:
+            self._sent = [sent for sent in self._sent if not _is_ready(sent.result)]
         self.epoch, self.steps = None, 0
 
     def rescue(self) -> str | None:

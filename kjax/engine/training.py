@@ -23,6 +23,8 @@ from kjax.utils.arguments import given
 
 __all__ = ["Model"]
 
+_BATCH_SIZE = 32  # where none is given
+
 
 class Model(Compilation, Intake, FlaxBridge, Network):
     """A network with training and inference.
@@ -308,7 +310,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         Returns:
             array (samples, ...), or a list of them for several outputs.
         """
-        if batch_size is None and steps is None and verbose == 0 and not callbacks and self._is_plain_sample(x):
+        if steps is None and verbose == 0 and not callbacks and self._is_plain_batch(x, batch_size):
             return unlist(self._executors["predict"].plain_forward(x))
         if generator_loop.is_generator(x):
             return self.predict_generator(
@@ -324,15 +326,20 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         with rescued(self, "predict", "predict"):
             return unlist(loop.predict_loop(self, Feed(xs, [], size), batch_size, phase, steps))
 
-    def _is_plain_sample(self, x) -> bool:
-        """Whether x is one sample for which a prediction is one call of a step that is there already.
+    def _is_plain_batch(self, x, batch_size) -> bool:
+        """Whether a prediction is one call of a step that is there already, and x goes in as it is.
 
         Programs that act on each prediction call `predict` so, thousands of times.
         """
         executor = self._executors.get("predict")
         if executor is None or not executor.is_plain or executor.fixed_size or self._placement is not None:
             return False
-        return self._is_as_wanted(x) and len(x) == 1 and self._own_step("predict") is None
+        if not self._is_as_wanted(x) or self._own_step("predict") is not None:
+            return False
+        size, most = len(x), _BATCH_SIZE if batch_size is None else batch_size
+        if type(most) is not int or not 0 < size <= most:
+            return False
+        return not executor.rowwise or loop.size_filled(size, most, None) == size
 
     def _phase(self, kind, callbacks, verbose, params, target) -> Phase:
         """Who looks on at an evaluation or prediction."""
@@ -359,7 +366,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         feed = self._standardize_user_data(x, y, sample_weight, class_weight)
         self._check_trainable_weights_consistency()
         executor = self._executor("train")
-        with rescued(self, "train_on_batch", "train"):
+        with rescued(self, "train_on_batch", "train", again=True):
             logs = executor.train(*self._whole(feed, executor), *self._next_key(executor), placement=self._placement)
             return unlist([v.item() for v in np.asarray(logs)])
 
@@ -474,7 +481,7 @@ def _is_whole(batch_size, steps, argument) -> bool:
 
 def _batch_size(batch_size) -> int:
     if batch_size is None:
-        return 32
+        return _BATCH_SIZE
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"batch_size must be an integer >= 1; got {batch_size!r}.")
     return int(batch_size)

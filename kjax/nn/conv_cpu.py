@@ -19,8 +19,10 @@ from kjax.nn.shapes import effective_size
 __all__ = ["compiler_options", "forward", "input_gradient", "kernel_gradient", "windows"]
 
 _FEW_CHANNELS = 4  # so few make one matrix product with all taps the better choice for a strided gradient
-_BLOCK = 16  # images per convolution in a kernel gradient ...
-_MOST_BLOCKS = 16  # ... unless that makes more than so many
+_MANY_CHANNELS = 64  # so many keep a convolution for each phase busy
+# A kernel gradient takes at least so many images per convolution, more while both arrays hold fewer numbers than that,
+# and makes at most so many convolutions.
+_BLOCK_IMAGES, _BLOCK_NUMBERS, _MOST_BLOCKS = 16, 700_000, 16
 _CACHED = 2**16  # numbers that fit into a core's cache several times over
 
 
@@ -55,7 +57,7 @@ def input_gradient(g, w, geometry):
     # plain convolution with the taps of that phase. The phases then take turns.
     if w.shape[-1] <= _FEW_CHANNELS:
         return _from_phases(_sums_of_products(g, w, geometry), geometry)
-    if all(k % f == 0 for k, f in zip(geometry.kernel, s, strict=True)):
+    if w.shape[-1] < _MANY_CHANNELS and all(k % f == 0 for k, f in zip(geometry.kernel, s, strict=True)):
         return _all_phases(g, w, geometry)
     return _from_phases(_each_phase(g, w, geometry), geometry)
 
@@ -228,9 +230,12 @@ def _correlate(x, g, strides, dilation, pads, kernel):
     x, pads = _no_smaller(x, g.shape[1:-1], strides, pads)
     turned = (n + 1, *range(n + 1))  # channels, batch, spatial axes
     layout = lax.ConvDimensionNumbers(turned, turned, (n, n + 1, *range(n)))
-    step = max(_BLOCK, -(-x.shape[0] // _MOST_BLOCKS))
+    images = x.shape[0]
+    most = max(_BLOCK_IMAGES, _BLOCK_NUMBERS * images // max(x.size + g.size, 1))
+    blocks = min(_MOST_BLOCKS, -(-images // most)) or 1
+    step = -(-images // blocks) or 1
     total = None
-    for b in range(0, x.shape[0], step):
+    for b in range(0, max(1, images), step):
         if total is not None:
             # One block after the other: then all use the same memory for their turned copies.
             x, g, total = lax.optimization_barrier((x, g, total))

@@ -85,18 +85,25 @@ def test_forms_equal_lax(geometry):
     check(geometry)
 
 
-def test_many_channels_take_the_padded_form():
+def test_channels_that_differ_in_number():
     check(geometry_of((14, 6), 3), inputs=4, outputs=17)
     check(geometry_of((6, 14), 3, strides=2), inputs=18, outputs=3)
 
 
+@pytest.mark.parametrize("channels", [conv.conv_cpu._FEW_CHANNELS + 2, conv.conv_cpu._MANY_CHANNELS])
 @pytest.mark.parametrize("name", ["image, same, strided", "image, kernel a multiple of the stride", "volume, strided"])
-def test_strided_gradients_of_more_than_a_few_channels(name):
-    check(CASES[name], inputs=conv.conv_cpu._FEW_CHANNELS + 2)
+def test_strided_gradients_of_more_than_a_few_channels(name, channels):
+    check(CASES[name], inputs=channels)
 
 
-def test_batches_larger_than_a_block_and_not_divisible_by_it():
-    check(geometry_of((6, 6), 3), batch=2 * conv.conv_cpu._BLOCK + 3)
+@pytest.mark.parametrize("numbers, blocks", [(0, 3), (10**6, 1)])
+def test_batches_larger_than_a_block_and_not_divisible_by_it(monkeypatch, numbers, blocks):
+    monkeypatch.setattr(conv.conv_cpu, "_BLOCK_NUMBERS", numbers)
+    geometry, batch = geometry_of((6, 6), 3), 2 * conv.conv_cpu._BLOCK_IMAGES + 3
+    check(geometry, batch=batch)
+    x, g = jnp.zeros((batch, 6, 6, 2)), jnp.zeros((batch, *geometry.output, 2))
+    program = str(jax.make_jaxpr(lambda x, g: conv.conv_cpu.kernel_gradient(x, g, geometry))(x, g))
+    assert program.count("conv_general_dilated[") == blocks
 
 
 axis = st.tuples(st.integers(1, 9), st.integers(1, 5), *[st.integers(1, 3)] * 2, *[st.integers(0, 5)] * 2)
