@@ -14,11 +14,17 @@ class Placement:
 
     Args:
         mesh: one-dimensional Mesh with the axis 'data'.
+
+    Attributes:
+        made: of the class, whether there has ever been one; without, no variable's value is on several devices.
     """
+
+    made = False
 
     def __init__(self, mesh: Mesh):
         if mesh.axis_names != ("data",):
             raise ValueError(f"a data-parallel mesh has the one axis 'data'; got axes {mesh.axis_names}.")
+        Placement.made = True
         self.mesh = mesh
         self.replicated = NamedSharding(mesh, PartitionSpec())
 

@@ -133,6 +133,7 @@ class Compilation(StepFunctions):
 
     def _forget_programs(self):
         self._executors = {}
+        self._shortcut = None
         self._logged: list = []
         self.__dict__.setdefault("metrics_updates", [])
         self._slots_for = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from kjax import backend as K
 from kjax import mixed_precision
+from kjax.distribute.placement import Placement
 from kjax.engine import padded_modules  # noqa: F401  registers what filling means to Flax modules
 from kjax.engine.feeds import Feed
 from kjax.engine.modules import run_module
@@ -17,8 +16,9 @@ from kjax.engine.safeguard import Safeguard
 from kjax.engine.sizes import Sizes
 from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
 from kjax.graph import KerasTensor, build_program
+from kjax.graph.variable import on_device
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "in_floatx"]
 
 
 class Executor:
@@ -36,7 +36,7 @@ class Executor:
 
     Attributes:
         random: whether steps need a random key.
-        is_plain: whether a prediction reads nothing but its inputs and replaces nothing.
+        is_plain: whether a prediction reads nothing but its inputs, of any batch size, and replaces nothing.
     """
 
     def __init__(self, inputs, logs, outputs, updates=(), params=(), optimizer=None, weights=0, on_trace=None):
@@ -52,7 +52,6 @@ class Executor:
         results = [*logs, *outputs, *[_as_tensor(u.value) for u in updates]]
         program, variables, self.constants = build_program(inputs, results, [*self.params, *self.updated])
         self.fixed = variables[len(known) :]
-        self._seen: list = []  # weak references to the values of `fixed` that are where the step needs them
         self.on_trace = on_trace
         self.optimizer = optimizer
         rule = slots = constraints = scale = None
@@ -93,11 +92,9 @@ class Executor:
         in_any_phase = any(map(_acts_in_any_phase, program.steps))
         self._reads_rows = in_any_phase
         self.random = program.random and (optimizer is not None or in_any_phase)
-        # whether a prediction is one call of the step, whatever the batch
-        self.is_plain = not (self.updated or self.random or self._reads_rows)
+        self.is_plain = not (self.updated or self.random or in_any_phase or self.fixed_size)
         self.sizes = Sizes(inputs, self.spec, variables, self.constants)
         self.safeguard = Safeguard([self.params, self.updated, self.slots])
-        self._one_device = jax.device_count() == 1
 
     def _spec_for(self, batch, training) -> Spec:
         """The spec for a batch (data, weights), or (data, weights, lengths) with sequences that were filled up."""
@@ -113,7 +110,7 @@ class Executor:
         What a layer computed in fewer bits than `floatx` has is given in `floatx`.
         """
         lengths = np.asarray(batch[2]) if len(batch) == 3 else None
-        return [self.sizes.cropped(i, _in_floatx(y)[:size], lengths) for i, y in enumerate(outputs)]
+        return [self.sizes.cropped(i, in_floatx(y)[:size], lengths) for i, y in enumerate(outputs)]
 
     @property
     def rowwise(self) -> bool:
@@ -135,9 +132,9 @@ class Executor:
 
     def _values(self, variables, placement) -> list:
         """The variables' values where the step needs them; what is not there yet is moved once."""
-        values = [v.value for v in variables]
-        if placement is None and self._one_device and all(isinstance(value, jax.Array) for value in values):
-            return values
+        there = None if Placement.made else on_device(variables)
+        if there is not None:
+            return there
         values = []
         for v in variables:
             value = v.value
@@ -152,16 +149,6 @@ class Executor:
             if placed is not value:
                 v.replace(placed)
             values.append(placed)
-        return values
-
-    def _fixed_values(self, placement) -> list:
-        """What the step only reads; looked through anew only when a variable has another value."""
-        if placement is not None:
-            return self._values(self.fixed, placement)
-        values = [v.value for v in self.fixed]
-        if not self._seen or any(seen() is not value for seen, value in zip(self._seen, values, strict=True)):
-            values = self._values(self.fixed, None)
-            self._seen = [weakref.ref(value) for value in values]  # weights that were replaced are not to stay alive
         return values
 
     def _rates(self, placement) -> dict:
@@ -220,20 +207,12 @@ class Executor:
             self.safeguard.after(state, filled, stop - start, again)
         return filled
 
-    def plain_forward(self, x) -> list:
-        """The outputs for the only input on one device, as NumPy arrays of the caller's own; `is_plain` must hold."""
-        step, before = forward_step(self.spec, False, self.safeguard.donates), traces.count
-        _, _, outputs = step([], self._fixed_values(None), self.constants, ([x], []), None, None, None)
-        if traces.count != before and self.on_trace is not None:
-            self.on_trace(traces.count - before)
-        return [np.array(_in_floatx(y)) for y in outputs]
-
     def forward(self, batch, rows, key, count, training=False, placement=None):
         """A step without gradient; returns (logs, outputs)."""
         if placement is not None:
             batch, rows = placement.batch((batch, rows))
         step = forward_step(self._spec_for(batch, training), training, self.safeguard.donates)
-        fixed = self._fixed_values(placement)
+        fixed = self._values(self.fixed, placement)
         number = _number(key, count)
         if not self.updated:
             before = traces.count
@@ -263,7 +242,7 @@ def _computes_in_float16(program) -> bool:
     return any(s.operation is run_module.operation and s.template[1].get("dtype") == "float16" for s in program.steps)
 
 
-def _in_floatx(y) -> np.ndarray:
+def in_floatx(y) -> np.ndarray:
     y = np.asarray(y)
     if y.dtype.itemsize != 2:
         return y

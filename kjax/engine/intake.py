@@ -16,7 +16,7 @@ from kjax.engine.network import Network
 from kjax.engine.objectives import loss_name
 from kjax.engine.rows import Rows
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "plain_input"]
 
 
 class Intake:
@@ -49,7 +49,7 @@ class Intake:
 
     def _is_as_wanted(self, x) -> bool:
         """Whether x needs no look of its own: a NumPy array just as the only input wants it."""
-        return self._is_plain(x, "_plain_input", self._feed_inputs, _plain_input)
+        return self._is_plain(x, "_plain_input", self._feed_inputs, plain_input)
 
     def _is_plain(self, array, name, of, find) -> bool:
         """Whether an array is a NumPy one of just the shape of a row and the dtype that `find` says; they are looked
@@ -149,7 +149,7 @@ class Intake:
             )
 
 
-def _plain_input(model) -> tuple:
+def plain_input(model) -> tuple:
     """(shape of a row, dtype) of the only input, floating-point and of known sizes; (None, None) for other models."""
     if len(model._feed_inputs) != 1:
         return None, None

@@ -19,6 +19,7 @@ from kjax.engine.phases import Phase, unwatched
 from kjax.engine.prefetch import Making
 from kjax.engine.progress import Progress
 from kjax.engine.rescue import rescued
+from kjax.engine.shortcut import Shortcut
 from kjax.utils.arguments import given
 
 __all__ = ["Model"]
@@ -310,8 +311,11 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         Returns:
             array (samples, ...), or a list of them for several outputs.
         """
-        if steps is None and verbose == 0 and not callbacks and self._is_plain_batch(x, batch_size):
-            return unlist(self._executors["predict"].plain_forward(x))
+        shortcut = self._shortcut
+        if shortcut is not None and verbose == 0 and steps is None and not callbacks:
+            outputs = shortcut.outputs(self, x, batch_size)
+            if outputs is not None:
+                return unlist(outputs)
         if generator_loop.is_generator(x):
             return self.predict_generator(
                 x, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=callbacks
@@ -324,22 +328,10 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         params = {"batch_size": None if whole else batch_size, "samples": size, "steps": steps}
         phase = self._phase("predict", callbacks, verbose, params, size if steps is None else steps)
         with rescued(self, "predict", "predict"):
-            return unlist(loop.predict_loop(self, Feed(xs, [], size), batch_size, phase, steps))
-
-    def _is_plain_batch(self, x, batch_size) -> bool:
-        """Whether a prediction is one call of a step that is there already, and x goes in as it is.
-
-        Programs that act on each prediction call `predict` so, thousands of times.
-        """
-        executor = self._executors.get("predict")
-        if executor is None or not executor.is_plain or executor.fixed_size or self._placement is not None:
-            return False
-        if not self._is_as_wanted(x) or self._own_step("predict") is not None:
-            return False
-        size, most = len(x), _BATCH_SIZE if batch_size is None else batch_size
-        if type(most) is not int or not 0 < size <= most:
-            return False
-        return not executor.rowwise or loop.size_filled(size, most, None) == size
+            outputs = loop.predict_loop(self, Feed(xs, [], size), batch_size, phase, steps)
+        if self._shortcut is None and "predict" in self._executors:
+            self._shortcut = Shortcut(self, _BATCH_SIZE)
+        return unlist(outputs)
 
     def _phase(self, kind, callbacks, verbose, params, target) -> Phase:
         """Who looks on at an evaluation or prediction."""

@@ -111,6 +111,8 @@ class Variable:
             raise ValueError(
                 f"{self._name!r} has shape {tuple(self.shape)}; a value of shape {tuple(value.shape)} was given."
             )
+        if isinstance(value, jax.Array) and len(value.sharding.device_set) > 1:
+            value = np.asarray(value)
         # A copy: the caller may go on changing its own array, and a training step gives its buffers away.
         value = np.array(value) if isinstance(value, np.ndarray) else jnp.array(value, copy=True)
         self._value, self._thunk = value, None
@@ -146,3 +148,10 @@ class Variable:
 
     def __ne__(self, other):
         return self is not other
+
+
+def on_device(variables) -> list | None:
+    """The values of Variables where all are jax arrays, else None; of few steps, as it goes before every dispatch."""
+    values = [v._value for v in variables]
+    kinds = set(map(type, values))
+    return None if np.ndarray in kinds or type(None) in kinds else values
