@@ -276,7 +276,7 @@ def sample_weights(given, class_weight, targets, names, modes) -> list:
         warnings.warn(
             f"class_weight={class_weight!r:.200} weighs nothing, as in Keras; pass a dict class -> weight.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         class_weight = None
     classes = _class_weights(class_weight, names)

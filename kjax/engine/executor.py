@@ -243,6 +243,7 @@ def _computes_in_float16(program) -> bool:
 
 
 def in_floatx(y) -> np.ndarray:
+    """y as a NumPy array; what has 16 floating-point bits as `floatx`."""
     y = np.asarray(y)
     if y.dtype.itemsize != 2:
         return y
