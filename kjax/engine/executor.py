@@ -11,6 +11,7 @@ from kjax import mixed_precision
 from kjax.distribute.placement import Placement
 from kjax.engine import padded_modules  # noqa: F401  registers what filling means to Flax modules
 from kjax.engine.feeds import Feed
+from kjax.engine.interrupts import uninterrupted
 from kjax.engine.modules import run_module
 from kjax.engine.safeguard import Safeguard
 from kjax.engine.sizes import Sizes
@@ -199,7 +200,7 @@ class Executor:
         def again(state, i):
             return run(state, start + i, start + i + 1)
 
-        with self.safeguard.undisturbed():
+        with uninterrupted():
             state = self.safeguard.before(self._state(placement))
             with self.safeguard.attempt(state, stop - start, again):
                 new, filled = run(state, start, stop)

@@ -112,7 +112,7 @@ class Safeguard:
 
     def undisturbed(self):
         """Within it Ctrl-C waits where the state is donated: between giving buffers away and taking the new ones there
-        is no state. What is not donated can be broken off anywhere but in the middle of `put`."""
+        is no state. A step that gives nothing away may as well not have been: it can be broken off before `put`."""
         return uninterrupted() if self.donates else contextlib.nullcontext()
 
     def put(self, state) -> None:
