@@ -8,7 +8,7 @@ import pytest
 
 import kjax as keras
 from kjax.engine import safeguard
-from kjax.graph import op
+from kjax.graph import Variable, op
 from kjax.layers import LSTM, Dense, Lambda
 from kjax.models import Sequential
 
@@ -219,6 +219,30 @@ def test_ctrl_c_says_where_training_was():
         twin.train_on_batch(X[i : i + 8], Y[i : i + 8])
     for a, b in zip(state(model), state(twin), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize("at", [1, 2, 8, 13])
+def test_ctrl_c_between_two_values_of_a_step_waits_for_all_of_them(monkeypatch, at):
+    reference, model = make(), make()
+    model.set_weights(reference.get_weights())
+    for trained in (model, reference):
+        trained.train_on_batch(X, Y)
+    states, calls, replace = [state(model)], [], Variable.replace
+    reference.train_on_batch(X, Y)
+    states.append(state(reference))
+
+    def interrupted(variable, value):
+        calls.append(variable)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        replace(variable, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Variable, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.train_on_batch(X, Y)
+    assert equal(state(model), states[1]) and not equal(*states)
+    model.train_on_batch(X, Y)
 
 
 @pytest.mark.parametrize("cause, kept", [("targets", 2), ("weights", 0)])
