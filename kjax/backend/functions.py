@@ -12,6 +12,7 @@ from kjax.backend.sparse import densified
 from kjax.graph import KerasTensor, Update, Variable, as_update, build_program
 from kjax.graph.execute import run_program, values_of
 from kjax.graph.random import next_key
+from kjax.nn.conv_cpu import compiler_options
 
 __all__ = ["Function", "function"]
 
@@ -77,6 +78,7 @@ class Function:
             training,
             next_key() if random else None,
             np.int32(self._calls) if random else None,
+            compiler_options(),
         )
         self._calls += 1
         outputs = results[: len(self.outputs)]

@@ -29,7 +29,7 @@ class Intake:
     def _standardize_x(self, x):
         if not self.built:
             self._build_from(x)
-        if self._is_as_wanted(x):
+        if self._is_plain(x, "_plain_input", self._feed_inputs, plain_input):
             return [x]
         arrays = data_room.standardize(
             x,
@@ -47,13 +47,9 @@ class Intake:
                     check(array)
         return arrays
 
-    def _is_as_wanted(self, x) -> bool:
-        """Whether x needs no look of its own: a NumPy array just as the only input wants it."""
-        return self._is_plain(x, "_plain_input", self._feed_inputs, plain_input)
-
     def _is_plain(self, array, name, of, find) -> bool:
-        """Whether an array is a NumPy one of just the shape of a row and the dtype that `find` says; they are looked
-        up anew when `of` is another."""
+        """Whether data need no look of their own: a NumPy array of just the shape of a row and the dtype that `find`
+        says; both are kept under `name` until `of` is another."""
         if type(array) is not np.ndarray:
             return False
         known = self.__dict__.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,17 @@ from kjax.graph.random import key_of, next_key
 __all__ = ["compute", "forget_compiled", "run_program", "values_of"]
 
 
-@functools.partial(jax.jit, static_argnames=("program", "training"))
 def _run(program, inputs, variables, constants, training, key, step):
     seeded = None if step is None else jax.random.fold_in(key_of(0), step)
     return program(inputs, variables, constants, Context(training, key, seeded=seeded))
 
 
-def run_program(program, inputs, variables, constants, training=False, key=None, step=None) -> list:
+_compiled: dict[tuple, Any] = {}  # `_run` under compiler options, by their (name, value) pairs
+
+
+def run_program(
+    program, inputs, variables, constants, training=False, key=None, step=None, compiler_options=None
+) -> list:
     """The outputs of a program, computed by code that is compiled once per program, phase and shapes.
 
     Args:
@@ -31,8 +35,12 @@ def run_program(program, inputs, variables, constants, training=False, key=None,
         key: PRNG key; needed where `program.random`.
         step: how often the same program has run before; random operations with a seed of their own draw the
             numbers of that step. None: they follow `key`.
+        compiler_options: of `jax.jit`; for calls that are never traced, as only the outermost `jit` may have some.
     """
-    return _run(program, list(inputs), list(variables), list(constants), bool(training), key, step)
+    options = tuple((compiler_options or {}).items())
+    if options not in _compiled:
+        _compiled[options] = jax.jit(_run, static_argnames=("program", "training"), compiler_options=compiler_options)
+    return _compiled[options](program, list(inputs), list(variables), list(constants), bool(training), key, step)
 
 
 def values_of(variables) -> list:
@@ -60,4 +68,5 @@ def compute(outputs, training=False) -> list:
 
 def forget_compiled() -> None:
     """Drops all compiled programs and the memory they hold."""
-    _run.clear_cache()  # type: ignore[attr-defined]
+    for run in _compiled.values():
+        run.clear_cache()

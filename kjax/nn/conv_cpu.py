@@ -2,7 +2,7 @@
 
 Measured on two cores in float32: a gradient by `lhs_dilation` takes up to a hundred times one over the phases of the
 stride; a depthwise convolution twenty times one loop over the taps; a three-dimensional one four times two-dimensional
-ones; a kernel gradient over the whole batch twice one over blocks of it.
+ones; a kernel gradient over a whole batch of large images up to twice one over blocks of it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from jax.lax import Precision, platform_dependent
 def available() -> bool:
     """Whether the process has exactly one device and that is an NVIDIA GPU, and nobody said `KJAX_CUDNN=0`.
 
-    XLA cannot split cuDNN's call over devices: a sharded program would gather its whole batch for it.
+    Programs over several devices keep the scan, which is cut up with the batch.
     """
     if os.environ.get("KJAX_CUDNN") == "0" or jax.default_backend() != "gpu" or jax.device_count() != 1:
         return False

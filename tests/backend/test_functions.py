@@ -1,9 +1,11 @@
 """K.function, updates, the learning phase, random numbers."""
 
+import jax
 import numpy as np
 import pytest
 
 from kjax import backend as K
+from kjax.backend import functions
 from kjax.graph import execute
 
 X = np.arange(6, dtype='float32').reshape(2, 3)
@@ -69,7 +71,7 @@ def test_equal_programs_share_their_code():
     first([X])
     second([X])
     assert first._program is second._program
-    assert execute._run._cache_size() == 1
+    assert sum(run._cache_size() for run in execute._compiled.values()) == 1
 
 
 def test_wrong_shape():
@@ -289,3 +291,13 @@ def test_random_variables():
     w = K.random_uniform_variable((50, 50), 2.0, 3.0)
     assert K.get_value(v).mean() == pytest.approx(1, abs=0.02)
     assert 2 <= K.get_value(w).min() and K.get_value(w).max() < 3
+
+
+def test_the_compiler_options_of_convolutions_are_taken(monkeypatch):
+    x = K.placeholder((None, 3))
+    function = K.function([x], [2 * x])
+    monkeypatch.setattr(functions, "compiler_options", lambda: {"no_such_option": True})
+    with pytest.raises(jax.errors.JaxRuntimeError, match="no_such_option"):
+        function([X])
+    monkeypatch.undo()
+    np.testing.assert_allclose(function([X])[0], 2 * X)
