@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from kjax.compat.paths import MODULES, Absent, Alias, Namespace
+from kjax.compat.tensorflow import finder as tensorflow_finder
 
 PACKAGE = "kjax"
 KERAS = "keras"
@@ -144,12 +145,15 @@ def install_legacy_paths() -> None:
             sys.meta_path.append(_legacy_finder)
 
 
-def install_as_keras() -> None:
+def install_as_keras(tensorflow: bool = True) -> None:
     """From now on `import keras`, `from keras.layers import ...` and any other `keras` path give kjax in this process.
 
-    Call it before anything imports `keras`. Worker processes that `multiprocessing` starts follow. A Keras or
-    TensorFlow that is installed stays as it is and is not used; `tensorflow.keras` is not affected. Calling it again
-    does nothing.
+    Call it before anything imports `keras`. Worker processes that `multiprocessing` starts follow. A Keras that is
+    installed stays as it is and is not used. Calling it again does nothing.
+
+    Args:
+        tensorflow: whether `import tensorflow` gives kjax's stand-in for TensorFlow 1; one that is imported already
+            stays. False: `import tensorflow` goes its usual way.
 
     >>> import kjax
     >>> kjax.install_as_keras()
@@ -177,11 +181,14 @@ def install_as_keras() -> None:
         if str(DROP_IN) not in sys.path:
             # behind the script's own folder, before the installed packages
             sys.path.insert(1, str(DROP_IN))
+        if tensorflow:
+            tensorflow_finder.install()
 
 
 def uninstall_as_keras() -> None:
     """Undo `install_as_keras`: names that were imported stay usable, new imports of `keras` go their usual way."""
     with _lock:
+        tensorflow_finder.uninstall()
         if _keras_finder in sys.meta_path:
             sys.meta_path.remove(_keras_finder)
         for name, module in list(sys.modules.items()):

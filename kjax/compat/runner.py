@@ -30,10 +30,13 @@ usage: python -m kjax script.py [args]      run a script, a folder or a zip file
        python -m kjax convert OLD NEW       write a saved model in another format
        python -m kjax --help | --version
 
-In the program, `import keras` and every path below it give kjax.
+In the program, `import keras` and every path below it give kjax, and `import tensorflow` gives kjax's stand-in for
+TensorFlow 1; `python -m kjax --tensorflow installed ...` leaves `tensorflow` to the one that is installed.
 """
 
 COMMANDS = ("inspect", "convert")
+_TENSORFLOW = {"stand-in": True, "installed": False}
+_install = {"tensorflow": True}  # the arguments of `install_as_keras`
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,6 +49,12 @@ def main(argv: list[str] | None = None) -> None:
     if first in ("-V", "--version"):
         print(f"kjax {kjax.__version__}")
         return
+    if first == "--tensorflow":
+        if len(argv) < 2 or argv[1] not in _TENSORFLOW:
+            _refuse(f"--tensorflow must be one of {', '.join(_TENSORFLOW)}; got {' '.join(argv[1:2]) or 'nothing'}")
+        _install["tensorflow"] = _TENSORFLOW[argv[1]]
+        argv = argv[2:]
+        first = argv[0] if argv else ""
     if first in COMMANDS and not os.path.exists(first):
         sys.exit(importlib.import_module("kjax.saving.cli").main(argv))
     if first in ("-m", "-c") and len(argv) == 1:
@@ -180,5 +189,5 @@ def _enter(argv: list[str], path0: str, loader, always: bool = False) -> ModuleT
     if importlib.machinery.PathFinder.find_spec("kjax") is None:
         # kjax was found in the working folder only; the program's worker processes have to find it as well
         sys.path.append(str(Path(kjax.__file__).parents[1]))
-    install_as_keras()
+    install_as_keras(**_install)
     return main

@@ -1,0 +1,8 @@
+"""Which TensorFlow the stand-in stands for."""
+
+from __future__ import annotations
+
+# the last 1.x that Keras 2.2.4 was used with; programs compare it
+VERSION = "1.15.5"
+GIT_VERSION = "kjax"
+COMPILER_VERSION = "XLA"
