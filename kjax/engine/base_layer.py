@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 import numpy as np
@@ -19,6 +18,7 @@ from kjax.engine.modules import knows_phase, run_module
 from kjax.engine.node import Node
 from kjax.graph import KerasTensor, Variable, as_update, symbolic_leaves
 from kjax.graph.names import name_scope, scoped
+from kjax.utils.generic_utils import has_arg
 
 __all__ = ["InputSpec", "Layer", "Node", "to_list", "unlist"]
 
@@ -241,7 +241,7 @@ class Layer(AddedMetrics, Connections):
         if prepare is not None:
             value = prepare(shape, dtype=dtype)
         else:
-            value = initializer(shape) if "dtype" not in _parameters(initializer) else initializer(shape, dtype=dtype)
+            value = initializer(shape, dtype=dtype) if has_arg(initializer, "dtype") else initializer(shape)
             value = K.eval(value) if isinstance(value, (KerasTensor, Variable)) else np.asarray(value, dtype=dtype)
         weight = Variable(
             value, name=scoped(name, self.name), dtype=dtype, shape=shape, trainable=trainable, constraint=constraint
@@ -399,7 +399,7 @@ class Layer(AddedMetrics, Connections):
             previous = unlist([getattr(x, "_keras_mask", None) for x in to_list(inputs)])
             arguments = dict(kwargs)
             has_mask = any(m is not None for m in to_list(previous))
-            if has_mask and "mask" in _parameters(self.call) and kwargs.get("mask") is None:
+            if has_mask and kwargs.get("mask") is None and has_arg(self.call, "mask"):
                 kwargs["mask"] = previous
             outputs = self.call(inputs, **kwargs)
             mask_in = kwargs.get("mask") if kwargs.get("mask") is not None else (previous if has_mask else None)
@@ -564,13 +564,6 @@ class Layer(AddedMetrics, Connections):
 
     def __repr__(self):
         return f"<{type(self).__module__}.{type(self).__name__} {self.name!r}>"
-
-
-def _parameters(fn):
-    try:
-        return inspect.signature(fn).parameters
-    except (TypeError, ValueError):
-        return {}
 
 
 def _shape_of(x, layer):

@@ -14,6 +14,7 @@ from kjax.engine.network_config import KERAS_VERSION, graph_config, graph_from_c
 from kjax.engine.persistence import Persistence
 from kjax.engine.topology_map import map_graph
 from kjax.graph import KerasTensor
+from kjax.utils.generic_utils import has_arg
 from kjax.utils.layer_utils import print_summary
 
 __all__ = ["Network"]
@@ -335,7 +336,11 @@ class Network(Persistence, Layer):
             tensors = unlist([x for x, _ in given])
             in_masks = unlist([m for _, m in given])
             kwargs = dict(node.arguments)
-            if any(m is not None for m in to_list(in_masks)) and kwargs.get("mask") is None and _takes_mask(layer):
+            if (
+                any(m is not None for m in to_list(in_masks))
+                and kwargs.get("mask") is None
+                and has_arg(layer.call, "mask")
+            ):
                 kwargs["mask"] = in_masks
             kwargs = {k: _replaced(v, computed) for k, v in kwargs.items()}
             outputs = layer.call(tensors, **kwargs)
@@ -414,11 +419,6 @@ def _tensors(x, what) -> list:
     if not tensors:
         raise ValueError(f"a model needs at least one tensor among its {what}; got {x!r}.")
     return tensors
-
-
-def _takes_mask(layer) -> bool:
-    code = layer.call.__func__.__code__ if hasattr(layer.call, "__func__") else None
-    return code is not None and "mask" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _any_mask(masks) -> bool:

@@ -6,7 +6,7 @@ import inspect
 
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
-from kjax.utils.generic_utils import func_dump, get_custom_objects
+from kjax.utils.generic_utils import func_dump, get_custom_objects, has_arg
 
 __all__ = ["Lambda", "MissingFunction"]
 
@@ -77,7 +77,7 @@ class Lambda(Layer):
 
     def call(self, inputs, mask=None):
         arguments = dict(self.arguments)
-        if "mask" in inspect.signature(self.function).parameters if _readable(self.function) else False:
+        if has_arg(self.function, "mask"):
             arguments["mask"] = mask
         try:
             return self.function(inputs, **arguments)
@@ -122,14 +122,6 @@ class Lambda(Layer):
         for extra in ("module", "output_shape_module"):
             config.pop(extra, None)
         return cls(function, output_shape=shape, **config)
-
-
-def _readable(function) -> bool:
-    try:
-        inspect.signature(function)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _dump(function):

@@ -34,14 +34,17 @@ __all__ = [
 
 
 def has_arg(fn, name, accept_all=False):
-    """True if `fn` can be called with keyword `name`.
+    """True if `fn` can be called with keyword `name`; False where Python cannot tell what it takes.
 
     Args:
         fn: callable.
         name: of the argument.
         accept_all: whether `**kwargs` counts as accepting every name.
     """
-    parameters = inspect.signature(fn).parameters
+    try:
+        parameters = inspect.signature(fn).parameters
+    except (TypeError, ValueError):  # some built-in functions
+        return False
     if name in parameters:
         kind = parameters[name].kind
         return kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

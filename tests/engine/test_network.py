@@ -1,5 +1,6 @@
 """The graph of layers: calls, nodes, configs, masks, nesting, losses."""
 
+import functools
 import json
 
 import numpy as np
@@ -79,6 +80,70 @@ def test_masks_flow_from_embedding_through_the_graph_to_the_loss():
     mask = data != 0
     error = ((p - target) ** 2)[..., 0] * mask / mask.mean()
     np.testing.assert_allclose(model.test_on_batch(data, target), error.mean(), rtol=1e-5)
+
+
+def decorated(call):
+    @functools.wraps(call)
+    def wrapper(self, *args, **kwargs):
+        return call(self, *args, **kwargs)
+
+    return wrapper
+
+
+class RealSteps(Layer):
+    """How many steps the mask lets through."""
+
+    supports_masking = True
+
+    @decorated
+    def call(self, inputs, mask=None):
+        steps = K.ones_like(inputs[..., 0]) if mask is None else K.cast(mask, "float32")
+        return K.sum(steps, axis=1, keepdims=True)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1)
+
+
+class RealStepsByKeyword(RealSteps):
+    def call(self, inputs, *, mask=None):
+        return super().call(inputs, mask)
+
+
+class RealStepsHeldFunction(RealSteps):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.call = functools.partial(self.count)
+
+    def count(self, inputs, mask=None):
+        return RealSteps.call(self, inputs, mask)
+
+
+class RealStepsAnyKeyword(RealSteps):
+    """Keras asks for the name `mask` itself: `**kwargs` gets none."""
+
+    def call(self, inputs, **kwargs):
+        return super().call(inputs, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("layer", "genuine"),
+    [
+        (RealSteps, [3, 4]),
+        (RealStepsByKeyword, [3, 4]),
+        (RealStepsHeldFunction, [3, 4]),
+        (RealStepsAnyKeyword, [4, 4]),
+    ],
+)
+def test_a_mask_reaches_a_layer_by_itself_and_in_a_nested_model(layer, genuine):
+    data = np.array([[1, 2, 3, 0], [1, 2, 3, 4]])
+    x, features = Input((4,)), Input((4, 2))
+    h = Embedding(5, 2, mask_zero=True)(x)
+    nested = Model(features, layer()(features))
+    for y in (layer()(h), nested(h)):
+        np.testing.assert_array_equal(Model(x, y).predict(data).ravel(), genuine)
 
 
 def test_a_model_is_called_on_new_tensors_with_its_masks():
