@@ -61,6 +61,12 @@ class Cnn(nn.Module):
         return nn.Dense(10)(x)
 
 
+class Films(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        return nn.Conv(1, (3, 3))(nn.RNN(nn.ConvLSTMCell(16, (3, 3)))(x)[:, -1])
+
+
 class Generator(nn.Module):
     start: int
     convolutions: Sequence
@@ -92,6 +98,10 @@ def categorical(logits, y):
     return optax.softmax_cross_entropy(logits, y).mean(), (logits.argmax(-1) == y.argmax(-1)).mean()
 
 
+def squares(outputs, y):
+    return jnp.square(outputs - y).mean(), jnp.zeros(())
+
+
 NETS = {
     'tiny': (Tiny(), binary, optax.sgd(0.01)),
     'mlp': (Mlp(), categorical, optax.rmsprop(1e-3)),
@@ -99,6 +109,7 @@ NETS = {
     'gru': (Recurrent(nn.GRUCell), binary, optax.adam(1e-3)),
     'conv1d': (TextCnn(), binary, optax.adam(1e-3)),
     'cnn': (Cnn(), categorical, optax.adadelta(1.0)),
+    'convlstm': (Films(), squares, optax.sgd(0.01)),
 }
 
 

@@ -77,7 +77,16 @@ def _cnn(keras):
     return model
 
 
-MODELS = {'tiny': _tiny, 'mlp': _mlp, 'lstm': _lstm, 'gru': _gru, 'conv1d': _conv1d, 'cnn': _cnn}
+def _convlstm(keras):
+    layers = keras.layers
+    model = keras.models.Sequential()
+    model.add(layers.ConvLSTM2D(16, 3, padding='same', recurrent_activation='sigmoid', input_shape=(6, 24, 24, 1)))
+    model.add(layers.Conv2D(1, 3, padding='same'))
+    model.compile(loss='mse', optimizer='sgd')
+    return model
+
+
+MODELS = {'tiny': _tiny, 'mlp': _mlp, 'lstm': _lstm, 'gru': _gru, 'conv1d': _conv1d, 'cnn': _cnn, 'convlstm': _convlstm}
 
 
 def _generator(keras, start, convolutions, latent=100):

@@ -40,6 +40,12 @@ def words(n, vocabulary=20000, length=80):
     return r.randint(1, vocabulary, size=(n, length)).astype('int32'), r.randint(2, size=(n, 1)).astype('float32')
 
 
+def films(n, length=6, size=24):
+    """Films of one channel, and their last image."""
+    x = _rng().uniform(size=(n, length, size, size, 1)).astype('float32')
+    return x, x[:, -1]
+
+
 def noise_and_images(n, latent=100):
     r = _rng()
     return r.uniform(-1, 1, size=(n, latent)).astype('float32'), r.uniform(-1, 1, size=(n, 28, 28, 1)).astype('float32')
@@ -57,6 +63,9 @@ WORKLOADS = {
     'cnn': Workload(
         'MNIST: Conv 32, Conv 64, pool, Dense 128, dropout, Adadelta, batch 128', 'train', 128, 8,
         lambda n: digits(n, (28, 28, 1)),
+    ),
+    'convlstm': Workload(
+        'films: ConvLSTM2D 16 on 6 images of 24x24, Conv2D 1, SGD, batch 16', 'train', 16, 10, films,
     ),
     'predict1': Workload('the mlp on one sample, NumPy in, NumPy out', 'predict', 1, 500, digits),
     'gan': Workload(

@@ -69,7 +69,7 @@ def _channels(x, data_format):
 # -------------------------------------------------- plain, depthwise, separable
 
 
-@tensor_op(name="conv", rowwise=first_only)
+@tensor_op(name="conv", rowwise=first_only, slow_in_loops=True)
 def _conv(x, kernel, settings, where):
     strides, padding, data_format, dilation = settings
     rank = len(strides)
@@ -102,7 +102,7 @@ def conv3d(x, kernel, strides=(1, 1, 1), padding="valid", data_format=None, dila
     return _conv(x, kernel, _settings(3, strides, padding, data_format, dilation_rate, "conv3d"), "conv3d")
 
 
-@tensor_op(name="separable_conv", rowwise=first_only)
+@tensor_op(name="separable_conv", rowwise=first_only, slow_in_loops=True)
 def _separable(x, depthwise, pointwise, settings, where):
     strides, padding, data_format, dilation = settings
     rank = len(strides)
@@ -159,7 +159,7 @@ def depthwise_conv2d(x, depthwise_kernel, strides=(1, 1), padding="valid", data_
 # -------------------------------------------------- transposed
 
 
-@tensor_op(name="conv_transpose", rowwise=first_only)
+@tensor_op(name="conv_transpose", rowwise=first_only, slow_in_loops=True)
 def _transposed(x, kernel, size, settings, where):
     strides, padding, data_format, dilation = settings
     rank = len(strides)

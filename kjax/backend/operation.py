@@ -16,14 +16,14 @@ from kjax.graph.execute import compute
 __all__ = ["as_array", "at_once", "axes_of", "batch_axis_kept", "int_of", "tensor_op"]
 
 
-def tensor_op(fn=None, *, name=None, rowwise=False, context=False, static=False, always=False):
+def tensor_op(fn=None, **facts):
     """`kjax.graph.op` whose array arguments in double precision become `floatx()`.
 
-    Args: see :class:`kjax.graph.tensor.Operation`.
+    Args: those of :class:`kjax.graph.tensor.Operation`, by name.
     """
     if fn is None:
-        return functools.partial(tensor_op, name=name, rowwise=rowwise, context=context, static=static, always=always)
-    recorded = op(fn, name=name, rowwise=rowwise, context=context, static=static, always=always)
+        return functools.partial(tensor_op, **facts)
+    recorded = op(fn, **facts)
 
     @functools.wraps(recorded)
     def call(*args, **kwargs):

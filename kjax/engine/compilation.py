@@ -10,16 +10,12 @@ import jax
 from kjax import distribute, losses, optimizers
 from kjax.engine.added_metrics import added_metrics
 from kjax.engine.executor import Executor
-from kjax.engine.modules import run_module
 from kjax.engine.objectives import Reported, make_metrics, make_objectives
 from kjax.engine.step_functions import OwnStep, StepFunctions
 from kjax.graph import as_update
 from kjax.graph.random import next_key
 
 __all__ = ["Compilation"]
-
-# Flax modules that XLA on the CPU runs on one core when they stand in a loop body.
-CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"})
 
 
 class Compilation(StepFunctions):
@@ -248,17 +244,10 @@ class Compilation(StepFunctions):
 
     @property
     def _chunked(self) -> bool:
-        """Whether many steps may go out in one dispatch: not where convolutions would run slower in a loop."""
+        """Whether many steps may go out in one dispatch: not where they would run slower in a loop."""
         if self._own_step("train") is not None:
             return False
-        return not (jax.default_backend() == "cpu" and self._has_convolution)
-
-    @property
-    def _has_convolution(self) -> bool:
-        return any(
-            step.operation is run_module.operation and step.template[0][0].__class__.__name__ in CONVOLUTIONS
-            for step in self._compiled_executor("train").spec.program.steps
-        )
+        return jax.default_backend() != "cpu" or not self._compiled_executor("train").spec.program.slow_in_loops
 
     def _next_key(self, executor, steps=1, random=None):
         """(key, number of the first of these steps) for the random operations of an executor, if it has such."""

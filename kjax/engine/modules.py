@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from kjax.graph import op
+from kjax.nn.module import Module
 
 __all__ = ["knows_phase", "run_module"]
 
@@ -54,7 +55,13 @@ def _cast(tree, dtype):
     return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else x, tree)
 
 
-@op(name="module", context=True, rowwise=_rowwise)
+def _slow_in_loops(args, kwargs):
+    """Of modules from elsewhere one cannot tell."""
+    module = args[0]
+    return module.slow_in_loops if isinstance(module, Module) else True
+
+
+@op(name="module", context=True, rowwise=_rowwise, slow_in_loops=_slow_in_loops)
 def run_module(ctx, module, variables, inputs, kwargs, training=None, rowwise=True, dtype=None):
     """Applies a Flax module.
 

@@ -47,6 +47,7 @@ class Program:
         rowwise: whether rows of the batch (axis 0 of the inputs) may be padded: every step that depends on an input
             works row by row, or knows how to leave out rows that the context calls invalid.
         random: whether a step draws random numbers.
+        slow_in_loops: whether a step does what XLA on a CPU runs slowly in the body of a compiled loop.
     """
 
     __slots__ = (
@@ -58,11 +59,12 @@ class Program:
         "outputs",
         "random",
         "rowwise",
+        "slow_in_loops",
         "steps",
         "variables",
     )
 
-    def __init__(self, inputs, variables, constants, steps, outputs, rowwise, random):
+    def __init__(self, inputs, variables, constants, steps, outputs, rowwise, random, slow_in_loops):
         self.inputs = inputs
         self.variables = variables
         self.constants = constants
@@ -70,6 +72,7 @@ class Program:
         self.outputs = outputs
         self.rowwise = rowwise
         self.random = random
+        self.slow_in_loops = slow_in_loops
         self._key = (
             inputs,
             variables,
@@ -198,12 +201,14 @@ class _Builder:
         known = list(self.inputs) + self.variables + self.constants
         slots = {id(t): i for i, t in enumerate(known)}
         batch = {id(t) for t in self.inputs}
-        count, rowwise, random = len(known), True, False
+        count, rowwise, random, slow_in_loops = len(known), True, False, False
         for node in ops:
             draw = self.draws.setdefault(id(node), len(self.draws))
             template, flags = self.convert(node.template)
             draws = node.operation.draws
             random = random or flags["random"] or (draws(node.template) if callable(draws) else draws)
+            slow = node.operation.slow_in_loops
+            slow_in_loops = slow_in_loops or flags["slow"] or bool(slow(*node.template) if callable(slow) else slow)
             reads = tuple(slots[id(v)] for v in node.leaves)
             depends = any(id(v) in batch for v in node.leaves)
             if depends:
@@ -221,11 +226,12 @@ class _Builder:
             tuple(slots[id(t)] for t in outputs),
             rowwise,
             random,
+            slow_in_loops,
         )
         return _intern(program)
 
     def convert(self, template):
-        flags = {"random": False}
+        flags = {"random": False, "slow": False}
 
         def walk(x):
             if isinstance(x, Body):
@@ -234,6 +240,7 @@ class _Builder:
                 if builder.constants or builder.variables:
                     raise AssertionError("a loop body has leaves that were not captured")
                 flags["random"] = flags["random"] or program.random
+                flags["slow"] = flags["slow"] or program.slow_in_loops
                 return _SubProgram(program, x.captures)
             if isinstance(x, (list, tuple)):
                 parts = [walk(v) for v in x]

@@ -236,21 +236,21 @@ def template_key(x):
 # ---------------------------------------------------------------- the decorator
 
 
-def op(fn=None, *, name=None, rowwise=False, context=False, static=False, always=False):
+def op(fn=None, **facts):
     """Makes a pure function on arrays recordable: on symbolic tensors it adds a node instead of computing.
 
-    Args: see :class:`kjax.graph.tensor.Operation`.
+    Args: those of :class:`kjax.graph.tensor.Operation`, by name.
     """
     if fn is None:
-        return functools.partial(op, name=name, rowwise=rowwise, context=context, static=static, always=always)
-    operation = Operation(fn, name, rowwise, context, static, always)
+        return functools.partial(op, **facts)
+    operation = Operation(fn, **facts)
 
     @functools.wraps(fn)
     def call(*args, **kwargs):
         return apply_operation(operation, args, kwargs)
 
     call.operation = operation
-    if context:
+    if operation.context:
         signature = inspect.signature(fn)
         call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
     return call

@@ -52,21 +52,24 @@ class Operation:
         context: whether `fn` takes the evaluation's Context as its first argument.
         static: whether the result is known from static shapes alone (`K.shape`).
         always: whether a call without symbolic arguments is recorded too (random numbers, the phase).
+        slow_in_loops: whether XLA on a CPU runs it several times slower in the body of a compiled loop: a bool, or
+            f(args, kwargs) -> bool.
 
     Attributes:
         draws: whether `fn` draws random numbers: a bool, or f(template) -> bool.
         padded: None, or what is called instead of `fn` when arguments are `Padded`; see `kjax.graph.padded`.
     """
 
-    __slots__ = ("always", "context", "draws", "fn", "name", "padded", "rowwise", "static")
+    __slots__ = ("always", "context", "draws", "fn", "name", "padded", "rowwise", "slow_in_loops", "static")
 
-    def __init__(self, fn, name=None, rowwise=False, context=False, static=False, always=False):
+    def __init__(self, fn, name=None, rowwise=False, context=False, static=False, always=False, slow_in_loops=False):
         self.fn = fn
         self.name = name or fn.__name__
         self.rowwise = rowwise
         self.context = context
         self.static = static
         self.always = always
+        self.slow_in_loops = slow_in_loops
         self.draws = False
         self.padded = None
 

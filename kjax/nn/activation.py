@@ -6,10 +6,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from kjax.nn.module import Module
+
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
 
 
-class LeakyReLU(nn.Module):
+class LeakyReLU(Module):
     """x where x > 0, else alpha x."""
 
     alpha: float = 0.3
@@ -18,7 +20,7 @@ class LeakyReLU(nn.Module):
         return jnp.where(x > 0, x, x * jnp.asarray(self.alpha, x.dtype))
 
 
-class PReLU(nn.Module):
+class PReLU(Module):
     """x where x > 0, else alpha x, with a learned alpha.
 
     Weights: alpha, the shape of one sample with 1 at `shared_axes` (counted with the batch axis).
@@ -33,7 +35,7 @@ class PReLU(nn.Module):
         return jnp.where(x > 0, x, jnp.zeros((), x.dtype)) + alpha * jnp.where(x < 0, x, jnp.zeros((), x.dtype))
 
 
-class ELU(nn.Module):
+class ELU(Module):
     """x where x > 0, else alpha (exp(x) - 1)."""
 
     alpha: float = 1.0
@@ -42,7 +44,7 @@ class ELU(nn.Module):
         return jax.nn.elu(x, self.alpha)
 
 
-class ThresholdedReLU(nn.Module):
+class ThresholdedReLU(Module):
     """x where x > theta, else 0."""
 
     theta: float = 1.0
@@ -51,7 +53,7 @@ class ThresholdedReLU(nn.Module):
         return jnp.where(x > jnp.asarray(self.theta, x.dtype), x, jnp.zeros((), x.dtype))
 
 
-class Softmax(nn.Module):
+class Softmax(Module):
     """exp(x) / sum(exp(x)) along `axis`."""
 
     axis: int = -1
@@ -60,7 +62,7 @@ class Softmax(nn.Module):
         return jax.nn.softmax(x, self.axis)
 
 
-class ReLU(nn.Module):
+class ReLU(Module):
     """max_value where x >= max_value, x where threshold <= x < max_value, else negative_slope (x - threshold)."""
 
     max_value: float | None = None

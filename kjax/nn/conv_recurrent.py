@@ -11,6 +11,7 @@ from jax import lax
 
 from kjax.nn import conv
 from kjax.nn import recurrent_cells as cells
+from kjax.nn.module import Module
 from kjax.nn.recurrence import recurrence
 from kjax.nn.recurrent import UNROLLED, choose_cell, dropout_masks, finish, inner, step_mask, time_major
 from kjax.nn.shapes import pads_of
@@ -62,7 +63,7 @@ class SameConv:
         return grads[0] if masks is None else sum(g * m for g, m in zip(grads, masks, strict=True))
 
 
-class ConvLSTM2D(nn.Module):
+class ConvLSTM2D(Module):
     """c' = s(f) c + s(i) t(g); h' = s(o) t(c'); i, f, g, o = x * W + b + h * R, with * a convolution.
 
     Weights: kernel (rows, columns, channels, 4 filters), recurrent_kernel (rows, columns, filters, 4 filters),
@@ -93,6 +94,8 @@ class ConvLSTM2D(nn.Module):
     return_sequences: bool = False
     go_backwards: bool = False
     unroll: bool = False
+
+    slow_in_loops = True
 
     @nn.compact
     def __call__(self, x, initial_state=None, mask=None, training: bool = False, in_masks=None, masks=None):

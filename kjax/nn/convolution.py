@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kjax.nn import conv
 from kjax.nn.conv_cpu import windows
+from kjax.nn.module import Module
 from kjax.nn.shapes import channel_axis, pads_of, transposed_length, window_length
 
 __all__ = [
@@ -188,7 +189,7 @@ def _finish(module, y, bias_shape):
     return y if module.activation is None else module.activation(y)
 
 
-class Conv(nn.Module):
+class Conv(Module):
     """activation(convolve(x, kernel) + bias); as many spatial axes as `kernel_size` has entries.
 
     Weights: kernel (*kernel_size, channels, filters), bias (filters,).
@@ -203,6 +204,8 @@ class Conv(nn.Module):
     use_bias: bool = True
     activation: Callable | None = None
 
+    slow_in_loops = True
+
     @nn.compact
     def __call__(self, x):
         channels = x.shape[channel_axis(self.data_format, x.ndim)]
@@ -211,7 +214,7 @@ class Conv(nn.Module):
         return _finish(self, y, (self.filters,))
 
 
-class ConvTranspose(nn.Module):
+class ConvTranspose(Module):
     """activation(conv_transpose(x, kernel) + bias).
 
     Weights: kernel (*kernel_size, filters, channels), bias (filters,).
@@ -227,6 +230,8 @@ class ConvTranspose(nn.Module):
     use_bias: bool = True
     activation: Callable | None = None
 
+    slow_in_loops = True
+
     @nn.compact
     def __call__(self, x):
         channels = x.shape[channel_axis(self.data_format, x.ndim)]
@@ -237,7 +242,7 @@ class ConvTranspose(nn.Module):
         return _finish(self, y, (self.filters,))
 
 
-class DepthwiseConv(nn.Module):
+class DepthwiseConv(Module):
     """activation(depthwise_conv(x, depthwise_kernel) + bias).
 
     Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), bias (channels * depth_multiplier,).
@@ -252,6 +257,8 @@ class DepthwiseConv(nn.Module):
     use_bias: bool = True
     activation: Callable | None = None
 
+    slow_in_loops = True
+
     @nn.compact
     def __call__(self, x):
         channels = x.shape[channel_axis(self.data_format, x.ndim)]
@@ -260,7 +267,7 @@ class DepthwiseConv(nn.Module):
         return _finish(self, y, (channels * self.depth_multiplier,))
 
 
-class SeparableConv(nn.Module):
+class SeparableConv(Module):
     """activation(separable_conv(x, depthwise_kernel, pointwise_kernel) + bias).
 
     Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier),
@@ -277,6 +284,8 @@ class SeparableConv(nn.Module):
     use_bias: bool = True
     activation: Callable | None = None
 
+    slow_in_loops = True
+
     @nn.compact
     def __call__(self, x):
         channels = x.shape[channel_axis(self.data_format, x.ndim)]
@@ -287,7 +296,7 @@ class SeparableConv(nn.Module):
         return _finish(self, y, (self.filters,))
 
 
-class LocallyConnected(nn.Module):
+class LocallyConnected(Module):
     """activation(local_conv(x, kernel) + bias).
 
     Weights: kernel (positions, taps * channels, filters), bias (*output, filters).

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax.numpy as jnp
 
+from kjax.nn.module import Module
+
 __all__ = ["Dense"]
 
 
-class Dense(nn.Module):
+class Dense(Module):
     """y = activation(x @ kernel + bias), over the last axis of x.
 
     Attributes:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import flax.linen as nn
 import jax.numpy as jnp
 
+from kjax.nn.module import Module
+
 __all__ = ["Embedding"]
 
 
-class Embedding(nn.Module):
+class Embedding(Module):
     """y[..., :] = embeddings[x[...], :].
 
     Attributes:

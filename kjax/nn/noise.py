@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kjax.nn.masks import kept
+from kjax.nn.module import Module
 
 __all__ = ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 
@@ -21,7 +22,7 @@ def _mask_shape(shape, noise_shape):
     return tuple(n if want is None else want for n, want in zip(shape, noise_shape, strict=True))
 
 
-class _Noise(nn.Module):
+class _Noise(Module):
     """A module that draws its own stream of random numbers; with a `seed` always the same numbers per stream "
     "position."""
 

@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 
+from kjax.nn.module import Module
+
 __all__ = ["BatchNorm", "moments", "normalize"]
 
 
@@ -43,7 +45,7 @@ def normalize(x, mean, variance, beta, gamma, epsilon, axis=-1):
     return x * scale.reshape(shape) + shift.reshape(shape)
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(Module):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
 
     Training uses the batch's mean and variance and moves the averages: a = momentum a + (1 - momentum) batch, with the

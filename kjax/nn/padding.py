@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
+
+from kjax.nn.module import Module
 
 __all__ = ["Crop", "UpSample", "ZeroPad", "crop", "upsample", "zero_pad"]
 
@@ -61,7 +62,7 @@ def _interpolate(x, axis, factor):
     return y.reshape(*shape[:axis], shape[axis] * factor, *shape[axis + 1 :])
 
 
-class ZeroPad(nn.Module):
+class ZeroPad(Module):
     """Zeros around the spatial axes; `padding` is ((before, after), ...)."""
 
     padding: tuple[tuple[int, int], ...]
@@ -71,7 +72,7 @@ class ZeroPad(nn.Module):
         return zero_pad(x, self.padding, self.data_format)
 
 
-class Crop(nn.Module):
+class Crop(Module):
     """Cuts ((before, after), ...) positions off the spatial axes."""
 
     cropping: tuple[tuple[int, int], ...]
@@ -81,7 +82,7 @@ class Crop(nn.Module):
         return crop(x, self.cropping, self.data_format)
 
 
-class UpSample(nn.Module):
+class UpSample(Module):
     """Enlarges the spatial axes by the factors of `size`."""
 
     size: tuple[int, ...]

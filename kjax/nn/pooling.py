@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,7 @@ from jax import lax
 
 from kjax.nn.conv_cpu import windows
 from kjax.nn.convolution import channels_last, from_channels_last, per_axis
+from kjax.nn.module import Module
 from kjax.nn.shapes import channel_axis, pads_of, window_length
 
 __all__ = ["AvgPool", "GlobalAvgPool", "GlobalMaxPool", "MaxPool", "avg_pool", "global_pool", "max_pool"]
@@ -195,7 +195,7 @@ def global_pool(x, reduce, data_format="channels_last"):
 # ---------------------------------------------------------------- modules
 
 
-class MaxPool(nn.Module):
+class MaxPool(Module):
     """The maximum of each window."""
 
     pool_size: int | tuple[int, ...]
@@ -207,7 +207,7 @@ class MaxPool(nn.Module):
         return max_pool(x, self.pool_size, self.strides, self.padding, self.data_format)
 
 
-class AvgPool(nn.Module):
+class AvgPool(Module):
     """The mean of each window, padding left out."""
 
     pool_size: int | tuple[int, ...]
@@ -219,7 +219,7 @@ class AvgPool(nn.Module):
         return avg_pool(x, self.pool_size, self.strides, self.padding, self.data_format)
 
 
-class GlobalMaxPool(nn.Module):
+class GlobalMaxPool(Module):
     """The maximum over all positions: (batch, channels)."""
 
     data_format: str = "channels_last"
@@ -228,7 +228,7 @@ class GlobalMaxPool(nn.Module):
         return global_pool(x, jnp.max, self.data_format)
 
 
-class GlobalAvgPool(nn.Module):
+class GlobalAvgPool(Module):
     """The mean over all positions: (batch, channels); with a mask (batch, time), over the unmasked steps."""
 
     data_format: str = "channels_last"

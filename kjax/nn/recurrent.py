@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kjax.nn import cudnn
 from kjax.nn import recurrent_cells as cells
 from kjax.nn.masks import kept
+from kjax.nn.module import Module
 from kjax.nn.recurrence import recurrence
 from kjax.nn.recurrent_products import MatMul
 
@@ -124,7 +125,7 @@ def _lstm_sequence(cell, x, states, kernel, recurrent_kernel, bias):
     return jnp.swapaxes(sequence, 0, 1), states
 
 
-class Recurrent(nn.Module):
+class Recurrent(Module):
     """What SimpleRNN, LSTM and GRU share: weights, dropout masks, time order, masked steps.
 
     Args:
