@@ -1,6 +1,6 @@
 """kjax: Keras 2 on JAX. `import kjax as keras`."""
 
-from __future__ import annotations
+from kjax.compat import start as _start  # noqa: F401  # isort: skip  # before anything else is imported
 
 from kjax import (
     activations,

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import kjax
 from kjax.compat.aliases import install_as_keras
+from kjax.compat.start import TAKEN_OFF
 
 USAGE = """\
 usage: python -m kjax script.py [args]      run a script, a folder or a zip file with __main__.py
@@ -182,7 +183,9 @@ def _enter(argv: list[str], path0: str, loader, always: bool = False) -> ModuleT
         main.__annotations__ = {}
     sys.modules["__main__"] = main
     sys.argv[:] = argv
-    if not sys.flags.safe_path:
+    if TAKEN_OFF:
+        sys.path.insert(0, path0)
+    elif not sys.flags.safe_path:
         sys.path[0] = path0
     elif always:
         sys.path.insert(0, path0)

@@ -13,6 +13,7 @@ import sys
 import time
 from typing import NoReturn
 
+import h5py
 import numpy as np
 
 from kjax.saving import errors
@@ -25,14 +26,21 @@ __all__ = ["open_isolated"]
 SECONDS = 60.0
 _RATE = 50e6  # bytes of arrays per second that a slow disk and gzip manage
 _MAX_ANSWER = 256 * 1024 * 1024  # bytes of one answer besides an array's numbers
-# The child imports the gate without the rest of the package: neither JAX nor any other library of ours.
+# The child imports the gate without the rest of the package: neither JAX nor any other library of ours. Its search path
+# is Python's own library and, behind it, the folders that this process took NumPy and h5py from: whatever lies in the
+# working folder, beside the file or on PYTHONPATH is not looked at.
 _CHILD = """
 import sys, types
+sys.path += {path!r}
 for name, folder in (("kjax", {package!r}), ("kjax.saving", {saving!r})):
     sys.modules[name] = types.ModuleType(name); sys.modules[name].__path__ = [folder]
 from kjax.saving.isolated_child import serve
 serve()
 """
+
+
+def _folder(module) -> str:
+    return os.path.dirname(os.path.abspath(module.__file__))
 
 
 class _Child:
@@ -46,20 +54,20 @@ class _Child:
 
     def __init__(self, path, max_bytes, seconds):
         saving = os.path.dirname(os.path.abspath(__file__))
-        code = _CHILD.format(package=os.path.dirname(saving), saving=saving)
+        libraries = list(dict.fromkeys(os.path.dirname(_folder(m)) for m in (np, h5py)))
+        code = _CHILD.format(package=os.path.dirname(saving), saving=saving, path=libraries)
         self.path, self.seconds, self.left = path, seconds, float(seconds)
         environment = {
-            k: v
-            for k, v in os.environ.items()
-            if k in ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV")
+            k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL")
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
+            [os.path.abspath(sys.executable), "-I", "-S", "-B", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={**environment, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and os.path.isdir(p))},
+            env=environment,
+            cwd=os.path.abspath(os.sep),
         )
         try:
             self.ask({"path": os.path.abspath(path), "max_bytes": max_bytes, "seconds": seconds})

@@ -19,15 +19,32 @@ import numpy as np
 
 _LENGTH = struct.Struct("<Q")
 # Before anything else is imported, the pipes are put aside: what is printed goes to the terminal, not between answers.
+# kjax and the libraries it needs are imported without the working folder; the caller's own modules may lie there.
 _START = """
 import os, sys
 requests, answers = os.dup(0), os.dup(1)
 os.dup2(2, 1)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-sys.path[:] = {path!r}
+sys.path[:] = {first!r}
 from kjax.utils.worker_process import serve
+sys.path[:] = {path!r}
 serve(requests, answers)
 """
+# as this process was started, but never with the working folder first on the path
+_OPTIONS = [
+    "-P",
+    *(
+        option
+        for option, given in (
+            ("-I", sys.flags.isolated),
+            ("-E", sys.flags.ignore_environment),
+            ("-s", sys.flags.no_user_site),
+            ("-S", sys.flags.no_site),
+            ("-B", sys.flags.dont_write_bytecode),
+        )
+        if given
+    ),
+]
 
 
 class WorkerError(RuntimeError):
@@ -94,14 +111,23 @@ def _is_main_guard(node) -> bool:
     }
 
 
+def _home(package) -> str:
+    """The entry of the search path that a package, if it is there, was loaded from."""
+    file = getattr(sys.modules.get(package), "__file__", None)
+    return os.path.dirname(os.path.dirname(os.path.abspath(file))) if file else ""
+
+
 class WorkerProcess:
     """The parent's end of one worker process."""
 
     def __init__(self):
         # a worker makes arrays; it must not take the accelerator from the one who trains
         environment = dict(os.environ, JAX_PLATFORMS="cpu")
+        path, own = [os.path.abspath(p) for p in sys.path], _home(__name__.partition(".")[0])
+        first = [p for p in path if p != os.getcwd() or p in map(_home, ("kjax", "numpy", "h5py", "jax"))]
+        first += [own] if own not in first else []  # behind Python's own library, if nobody else named it
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=[os.path.abspath(p) for p in sys.path])],
+            [os.path.abspath(sys.executable), *_OPTIONS, "-c", _START.format(first=first, path=path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

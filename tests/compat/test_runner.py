@@ -112,6 +112,7 @@ def light_package(folder):
     (package / "saving").mkdir()
     (package / "saving" / "cli.py").write_text("def main(argv):\n    print(argv)\n    return 3\n")
     (package / "__init__.py").write_text(
+        "from kjax.compat import start\n"
         "__version__ = '2.2.4'\n"
         "from kjax.compat.aliases import install_as_keras, install_legacy_paths\n"
         "install_legacy_paths()\n"
