@@ -4,7 +4,8 @@ from kjax.graph.context import Context, resolving
 from kjax.graph.operators import absolute_value, elementwise
 from kjax.graph.program import Program, build_program
 from kjax.graph.record import SubGraph, op, symbolic_leaves
-from kjax.graph.tensor import KerasTensor, TensorShape, is_symbolic, unique_name
+from kjax.graph.shape import TensorShape
+from kjax.graph.tensor import KerasTensor, is_symbolic, unique_name
 from kjax.graph.update import Update, as_update
 from kjax.graph.variable import Variable
 

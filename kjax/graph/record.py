@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.graph.context import Context, current_resolver, inferring
+from kjax.graph.dtypes import DType
 from kjax.graph.random import key_of
-from kjax.graph.tensor import KerasTensor, Op, Operation, StaticArray, TensorShape
+from kjax.graph.shape import Dimension, TensorShape
+from kjax.graph.tensor import KerasTensor, Op, Operation, StaticArray
 from kjax.graph.variable import Variable
 
 __all__ = ["Leaf", "SubGraph", "apply_operation", "fill", "op", "record", "symbolic_leaves"]
@@ -133,7 +135,11 @@ def pack(x, leaves):
     if kind == "static":
         return StaticArray(x)
     if isinstance(x, TensorShape):
-        return tuple(x)
+        return tuple(x.as_list())
+    if isinstance(x, Dimension):
+        return int(x)
+    if isinstance(x, DType):
+        return str(x)
     if isinstance(x, (list, tuple)):
         parts = [pack(v, leaves) for v in x]
         if hasattr(x, "_fields"):

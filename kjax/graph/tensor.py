@@ -7,20 +7,10 @@ import threading
 
 import numpy as np
 
+from kjax.graph.dtypes import DType
+from kjax.graph.shape import StaticShape, TensorShape
+
 __all__ = ["KerasTensor", "Op", "Operation", "TensorShape", "is_symbolic", "unique_name"]
-
-
-class TensorShape(tuple):
-    """A static shape that answers to TensorFlow 1's spellings: `as_list()`, `ndims`."""
-
-    __slots__ = ()
-
-    def as_list(self) -> list:
-        return list(self)
-
-    @property
-    def ndims(self) -> int:
-        return len(self)
 
 
 class _Names(threading.local):
@@ -120,7 +110,7 @@ class KerasTensor:
 
     def __init__(self, shape, dtype, op=None, index=0, name=None, static=None):
         self.shape = TensorShape(shape)
-        self.dtype = str(dtype)
+        self.dtype = DType(dtype)
         self.op = op
         self.index = index
         self.static = static
@@ -146,11 +136,13 @@ class KerasTensor:
     def _keras_shape(self, shape):
         self.shape = TensorShape(shape)
 
-    def get_shape(self) -> TensorShape:
-        return self.shape
+    def get_shape(self) -> StaticShape:
+        return StaticShape(self.shape)
 
     def set_shape(self, shape) -> None:
-        self.shape = TensorShape(b if a is None else a for a, b in zip(self.shape, shape, strict=True))
+        self.shape = TensorShape(
+            b if a is None else a for a, b in zip(self.shape, StaticShape(shape).as_list(), strict=True)
+        )
 
     def __repr__(self):
         return f"<KerasTensor {self.name!r} shape={tuple(self.shape)} dtype={self.dtype}>"

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.graph.context import current_resolver
-from kjax.graph.tensor import TensorShape
+from kjax.graph.dtypes import DType
+from kjax.graph.shape import StaticShape, TensorShape
 
 __all__ = ["Variable"]
 
@@ -47,7 +48,7 @@ class Variable:
             shape, dtype = value.shape, str(value.dtype)
             self._value = value
         self.shape = TensorShape(int(d) for d in shape)
-        self.dtype = str(jax.dtypes.canonicalize_dtype(dtype))
+        self.dtype = DType(jax.dtypes.canonicalize_dtype(dtype))
         self.serial = next(_serial)
         self._name = name or f"Variable_{self.serial}"
         self.trainable = trainable
@@ -79,8 +80,8 @@ class Variable:
     def _keras_shape(self):
         return tuple(self.shape)
 
-    def get_shape(self) -> TensorShape:
-        return self.shape
+    def get_shape(self) -> StaticShape:
+        return StaticShape(self.shape)
 
     @property
     def initialized(self) -> bool:
