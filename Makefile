@@ -1,10 +1,10 @@
-# One line each: `make demo`, `make test`, `make check`, `make format`, `make bench`.
+# One line each: `make demo`, `make test`, `make test-quick`, `make check`, `make format`, `make bench`.
 # Each sets up what it needs in ./.venv first; a stamp file makes the next run start at once.
 # Another Python: `make test PYTHON=/path/to/python3.12`. Another place for the environment: `VENV=...`.
 
 VENV ?= .venv
 PYTHON ?=
-PYTEST_ARGS ?= -n auto
+PYTEST_ARGS ?= -n auto --dist worksteal
 BENCH_ARGS ?=
 BIN := $(VENV)/bin
 
@@ -14,7 +14,7 @@ USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 # a virtual environment that was left half made is made again
 .DELETE_ON_ERROR:
-.PHONY: demo test check format bench clean
+.PHONY: demo test test-quick check format bench clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/python -m kjax examples/digits_cnn.py
@@ -22,6 +22,9 @@ demo: $(VENV)/.ready-demo
 
 test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-quick: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/python -m ruff format --check .
@@ -36,7 +39,7 @@ bench: $(VENV)/.ready-bench
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist demo_out bench_out
+	rm -rf $(VENV) build dist demo_out bench_out .test_cache
 
 $(BIN)/python:
 	@for p in $(CANDIDATES); do \

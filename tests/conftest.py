@@ -7,6 +7,7 @@ import random
 import signal
 import tempfile
 import threading
+from pathlib import Path
 
 # Everything here must stand before the first import of JAX. Run on an accelerator with JAX_PLATFORMS=cuda (or tpu).
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
@@ -16,6 +17,10 @@ if DEVICES not in os.environ.get('XLA_FLAGS', ''):
 # keras.json and downloads of the person who runs the tests stay out of it
 os.environ['KERAS_HOME'] = tempfile.mkdtemp(prefix='kjax-tests-')
 os.environ.setdefault('MPLBACKEND', 'Agg')
+# Programs compiled once serve the other workers, the child processes and the next run; `make clean` empties the folder.
+os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(Path(__file__).parents[1] / '.test_cache' / 'jax'))
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '0')
 
 import jax
 import numpy as np
