@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from kjax import losses
+from kjax.engine.registry import register_room
 from kjax.graph import op
 from kjax.losses import (
     MAE,
@@ -374,3 +377,6 @@ def get(identifier):
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret metric function identifier: received {identifier!r}.")
+
+
+register_room("metrics", sys.modules[__name__])

@@ -1,6 +1,7 @@
 """Callbacks: what is called back during training."""
 
 import importlib
+import sys
 
 from kjax.callbacks.base import Callback, CallbackList
 from kjax.callbacks.learning_rate import LearningRateScheduler
@@ -8,6 +9,7 @@ from kjax.callbacks.monitor import EarlyStopping, ModelCheckpoint, ReduceLROnPla
 from kjax.callbacks.outlets import CSVLogger, LambdaCallback, RemoteMonitor
 from kjax.callbacks.reporting import BaseLogger, History, ProgbarLogger
 from kjax.callbacks.tensorboard import TensorBoard
+from kjax.engine.registry import register_room
 from kjax.utils.generic_utils import Progbar
 
 _ON_DEMAND = {"OrbaxCheckpoint": "orbax_checkpoint"}  # name -> module; Orbax takes a second to import
@@ -30,6 +32,8 @@ __all__ = [
     "TerminateOnNaN",
     *_ON_DEMAND,
 ]
+
+register_room("callbacks", sys.modules[__name__])
 
 
 def __getattr__(name):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kjax.backend.config import FORMAT_TO_ORDERING
-from kjax.compat.convert import marked
 from kjax.compat.names import METHOD_NAMES
+from kjax.keras1.call_conversion import marked
 
 
 class Renamed:

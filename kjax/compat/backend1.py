@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kjax import backend as K
 from kjax.backend.config import keras1_dim_ordering
-from kjax.compat.convert import Call, Step
+from kjax.keras1.call_conversion import Call, Step
 
 _KEYWORDS1 = ("border_mode", "dim_ordering", "image_shape", "volume_shape", "filter_shape", "filter_dilation")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kjax import layers
 from kjax.applications.common import channel_axis, conv_bn_relu
-from kjax.compat.convert import converting
-from kjax.compat.rules import interface
+from kjax.keras1.call_conversion import converting
+from kjax.keras1.rules import interface
 
 
 def _convolution(x, filters, size, names, **kwargs):

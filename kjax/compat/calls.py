@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kjax.compat.backend1 import theano_kernel
-from kjax.compat.convert import Call, Interface
-from kjax.compat.rules import FORMATS, INTERFACES, interface
-from kjax.compat.steps import samples_to_batches
+from kjax.keras1.call_conversion import Call, Interface
+from kjax.keras1.call_rewrites import samples_to_batches
+from kjax.keras1.rules import FORMATS, INTERFACES, interface
 
 
 def _names(**renamed: str | None) -> Interface:

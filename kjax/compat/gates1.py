@@ -14,16 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from kjax.compat.convert import marked
+from kjax.keras1.call_conversion import marked
+from kjax.keras1.gates import PARTS, joined_gates
 
-PARTS = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
 # class of the cell -> the gates in the order of Keras 1's arrays, and in the order they lie side by side today
 _GATES = {"LSTMCell": ("icfo", "ifco"), "ConvLSTM2DCell": ("icfo", "ifco"), "GRUCell": ("zrh", "zrh")}
-
-
-def joined_gates(stored: dict, gates: str) -> list:
-    """kernel, recurrent_kernel and bias of arrays by Keras 1's names, `W_i` etc.; `gates` in today's order."""
-    return [np.concatenate([stored[f"{part}_{gate}"] for gate in gates], axis=-1) for part in PARTS]
 
 
 def joined_weights(holder: Any, handles: list, weights: list) -> list:

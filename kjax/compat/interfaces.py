@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kjax.compat.convert import Call, Interface, converting
-from kjax.compat.rules import INTERFACES
+from kjax.keras1.call_conversion import Call, Interface, converting
+from kjax.keras1.rules import INTERFACES
 
 
 def generate_legacy_interface(

@@ -24,7 +24,7 @@ import numpy as np
 
 from kjax import backend as K
 from kjax.backend.config import FORMAT_TO_ORDERING, keras1_dim_ordering
-from kjax.compat.convert import marked
+from kjax.keras1.call_conversion import marked
 
 _RANKS = {"Conv1D": 1, "Conv2D": 2, "Conv3D": 3, "Conv2DTranspose": 2, "Conv3DTranspose": 3, "SeparableConv2D": 2}
 _OTHERS = frozenset(("DepthwiseConv2D", "SeparableConv1D"))

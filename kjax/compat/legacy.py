@@ -12,7 +12,6 @@ from typing import Any
 
 from kjax.compat.attributes import Ordering, Renamed, RenamedSettable, accept_keras1_methods, accept_keras1_params
 from kjax.compat.calls import CALLS, METHODS
-from kjax.compat.convert import Interface, converted_call, converting, marked
 from kjax.compat.gates1 import accept_keras1_gates
 from kjax.compat.kernels1 import accept_keras1_flatten, accept_keras1_kernels, ordering_of_call, speak_keras1
 from kjax.compat.layers1 import accept_modes
@@ -21,7 +20,8 @@ from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES, REGISTRIES, WEI
 from kjax.compat.optimizers1 import accept_keras1_updates
 from kjax.compat.paths import MODULES, Absent
 from kjax.compat.positions import adapted_initializers, read_positions
-from kjax.compat.rules import INTERFACES, LAYERS
+from kjax.keras1.call_conversion import Interface, converted_call, converting, marked
+from kjax.keras1.rules import INTERFACES, LAYERS
 
 PACKAGE = "kjax"
 

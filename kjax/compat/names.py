@@ -28,9 +28,9 @@ _LEARNED = {
     "ParametricSoftplus": "compat.layers1:ParametricSoftplus",
     "SReLU": "compat.layers1:SReLU",
 }
-_RECURRENT = {"Recurrent": "compat.recurrent1:Recurrent"}
-_CONV_RECURRENT = {"ConvRecurrent2D": "compat.recurrent1:ConvRecurrent2D"}
-_LOSSES = {"mean_cosine_proximity": "compat.losses1:mean_cosine_proximity"}
+_RECURRENT = {"Recurrent": "layers.stepwise:Recurrent"}
+_CONV_RECURRENT = {"ConvRecurrent2D": "layers.stepwise:ConvRecurrent2D"}
+_LOSSES = {"mean_cosine_proximity": "keras1.losses:mean_cosine_proximity"}
 _METRICS = {
     name: f"compat.metrics1:{name}"
     for name in ("f1score", "fbeta_score", "fmeasure", "fscore", "matthews_correlation", "precision", "recall")

@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import Any
 
-from kjax.compat.convert import marked
+from kjax.keras1.call_conversion import marked
 
 
 def accept_keras1_updates(optimizer: Any) -> None:

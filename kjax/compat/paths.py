@@ -123,7 +123,7 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
             "engine.base_layer": "InputSpec Layer",
             "compat.layers1": "AtrousConvolution1D AtrousConvolution2D Highway MaxoutDense",
             "compat.merge1": "Merge merge",
-            "compat.recurrent1": "ConvRecurrent2D Recurrent",
+            "layers.stepwise": "ConvRecurrent2D Recurrent",
         },
     ),
     "objectives": Alias("losses"),

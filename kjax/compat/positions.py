@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kjax.compat.rules import FORMATS, Row
+from kjax.keras1.rules import FORMATS, Row
 
 INITIALIZERS = frozenset(
     "zero zeros one ones uniform normal identity orthogonal lecun_uniform glorot_normal glorot_uniform he_normal "

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from kjax import activations, losses, metrics
+from kjax import activations, losses
 from kjax import backend as K
 from kjax.engine.base_layer import to_list
+from kjax.engine.registry import room
 from kjax.graph import KerasTensor, Variable, op
 from kjax.graph.padded import Padded, mean_over, padded_rule, propagate
 
@@ -302,8 +303,8 @@ def _metric_function(metric, objective, output):
             name = "sparse_categorical_" + kind
         else:
             name = "categorical_" + kind
-        return metrics.get(name), "acc" if metric in _ACCURACY else "ce"
-    fn = metrics.get(metric)
+        return room("metrics").get(name), "acc" if metric in _ACCURACY else "ce"
+    fn = room("metrics").get(metric)
     name = getattr(fn, "name", None) or getattr(fn, "__name__", None) or type(fn).__name__
     return fn, name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kjax import saving
+from kjax.engine.registry import room
 
 __all__ = ["Persistence"]
 
@@ -14,6 +14,7 @@ class Persistence:
         """Copies and pickles hold what a file holds: architecture, weights, loss, metrics, optimizer and its state."""
         if not self.built:
             return type(self).from_config, (self.get_config(),)
+        saving = room("saving")
         return saving.unpickle_model, (saving.pickle_model(self),)
 
     def save(self, filepath, overwrite=True, include_optimizer=True):
@@ -24,11 +25,11 @@ class Persistence:
             overwrite: False: ask before replacing a file.
             include_optimizer: whether to write the optimizer's state.
         """
-        saving.save_model(self, filepath, overwrite, include_optimizer)
+        room("saving").save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath, overwrite=True):
         """Writes the weights to an HDF5 file; arguments as for `save`."""
-        saving.save_weights(self, filepath, overwrite)
+        room("saving").save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False, **reading):
         """Reads weights from an HDF5 file.
@@ -43,4 +44,4 @@ class Persistence:
         Raises:
             ValueError: when the file does not fit; nothing is changed then.
         """
-        saving.load_weights(self, filepath, by_name, skip_mismatch, reshape, **reading)
+        room("saving").load_weights(self, filepath, by_name, skip_mismatch, reshape, **reading)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from kjax import callbacks as callback_room
 from kjax.engine.logs import BatchLogs, Logs
+from kjax.engine.registry import room
 
 __all__ = ["Phase", "unwatched"]
 
@@ -24,7 +24,7 @@ class Phase:
 
     def __init__(self, kind, callbacks=None, bar=None, by_steps=False):
         self.kind = kind
-        self._callbacks = callbacks if callbacks is not None else callback_room.CallbackList()
+        self._callbacks = callbacks if callbacks is not None else room("callbacks").CallbackList()
         self._per_batch = self._callbacks.with_batch_hooks(kind)
         self._bar = bar
         self._by_steps = by_steps

@@ -1,13 +1,34 @@
-"""The classes that a model config may name or that layers make, filled in by the rooms that define them."""
+"""What the engine asks of rooms that stand above it: classes that configs name, and rooms. They register here."""
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from kjax.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
-__all__ = ["deserialize_layer", "layer_classes", "metric_classes", "register_layers", "serialize_layer"]
+__all__ = [
+    "deserialize_layer",
+    "layer_classes",
+    "metric_classes",
+    "register_layers",
+    "register_room",
+    "room",
+    "serialize_layer",
+]
 
 layer_classes: dict[str, type] = {}
 metric_classes: dict[str, type] = {}
+_rooms: dict[str, ModuleType] = {}
+
+
+def register_room(name: str, module: ModuleType) -> None:
+    """Offers a module to the engine: 'callbacks', 'metrics' or 'saving', by each of these when it is imported."""
+    _rooms[name] = module
+
+
+def room(name: str) -> ModuleType:
+    """The module that registered as `name`; `import kjax` has all of them register."""
+    return _rooms[name]
 
 
 def register_layers(classes) -> None:

@@ -6,7 +6,6 @@ import numbers
 
 import numpy as np
 
-from kjax import callbacks as callback_room
 from kjax.engine import data as data_room
 from kjax.engine import generator_loop, loop
 from kjax.engine.base_layer import unlist
@@ -18,6 +17,7 @@ from kjax.engine.network import Network
 from kjax.engine.phases import Phase, unwatched
 from kjax.engine.prefetch import Making
 from kjax.engine.progress import Progress
+from kjax.engine.registry import room
 from kjax.engine.rescue import rescued
 from kjax.engine.shortcut import Shortcut
 from kjax.utils.arguments import given
@@ -50,6 +50,13 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         self._key, self._count = None, 0
         self._progress = Progress()
         self._forget_programs()
+
+    def _copy_on(self, placement):
+        """A model of this one's layers and weights that runs at a placement of its own."""
+        outputs = self(self.inputs[0] if len(self.inputs) == 1 else list(self.inputs))
+        copy = Model(self.inputs, outputs)
+        copy._own_placement = placement
+        return copy
 
     # ------------------------------------------------------------ training
 
@@ -178,11 +185,11 @@ class Model(Compilation, Intake, FlaxBridge, Network):
 
     def _callbacks(self, callbacks, verbose, params, count_mode, held=None):
         """The list of callbacks Keras assembles, told of the model and the parameters."""
-        self.history = callback_room.History()
-        chain = [callback_room.BaseLogger(stateful_metrics=self.stateful_metric_names)]
+        self.history = room("callbacks").History()
+        chain = [room("callbacks").BaseLogger(stateful_metrics=self.stateful_metric_names)]
         if verbose:
-            chain.append(callback_room.ProgbarLogger(count_mode, stateful_metrics=self.stateful_metric_names))
-        watched = callback_room.CallbackList([*chain, *_list_of_callbacks(callbacks), self.history])
+            chain.append(room("callbacks").ProgbarLogger(count_mode, stateful_metrics=self.stateful_metric_names))
+        watched = room("callbacks").CallbackList([*chain, *_list_of_callbacks(callbacks), self.history])
         watched.set_model(self._callback_model())
         watched.set_params(params)
         for callback in watched:
@@ -339,11 +346,11 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             return unwatched(kind)
         watched = None
         if callbacks:
-            watched = callback_room.CallbackList(_list_of_callbacks(callbacks))
+            watched = room("callbacks").CallbackList(_list_of_callbacks(callbacks))
             watched.set_model(self._callback_model())
             metrics = {"metrics": list(self.metrics_names)} if kind == "test" and self._compiled else {}
             watched.set_params({**params, "verbose": verbose, **metrics})
-        bar = callback_room.Progbar(target=target) if verbose == 1 else None
+        bar = room("callbacks").Progbar(target=target) if verbose == 1 else None
         return Phase(kind, watched, bar, by_steps=params["steps"] is not None)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, reset_metrics=True):
@@ -444,7 +451,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
 
 
 def _list_of_callbacks(callbacks) -> list:
-    if callbacks is not None and not isinstance(callbacks, (list, tuple, callback_room.CallbackList)):
+    if callbacks is not None and not isinstance(callbacks, (list, tuple, room("callbacks").CallbackList)):
         raise TypeError(f"callbacks must be a list of Callback; got {type(callbacks).__name__}.")
     for i, callback in enumerate(callbacks or ()):
         if isinstance(callback, type):

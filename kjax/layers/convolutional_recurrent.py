@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from kjax import backend as K
-from kjax.compat.recurrent1 import ConvRecurrent2D
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.convolution_base import read_padding, read_strides
 from kjax.layers.fields import add_weight, given, read_data_format, sizes
 from kjax.layers.recurrent import _CellLayer, _of_cell
 from kjax.layers.recurrent_cells import BuiltInCell, ForgetBias, module_activation, part
 from kjax.layers.rnn import RNN, sizes_of
+from kjax.layers.stepwise import ConvRecurrent2D
 from kjax.nn.conv_recurrent import ConvLSTM2D as ConvLSTMModule
 from kjax.nn.shapes import window_length
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from kjax.engine.registry import register_room
 from kjax.saving.build import model_from_config, model_from_json, model_from_yaml
 from kjax.saving.errors import CorruptFileError, ModelFileError, UnsafeModelError
 from kjax.saving.helpers import (
@@ -36,3 +39,5 @@ __all__ = [
     "save_weights_to_hdf5_group",
     "unpickle_model",
 ]
+
+register_room("saving", sys.modules[__name__])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kjax import losses, metrics, optimizers
-from kjax.compat.losses1 import mean_cosine_proximity
 from kjax.engine.objectives import Scaling
+from kjax.keras1.losses import mean_cosine_proximity
 from kjax.saving.tf_optimizers import EXTENDED
 from kjax.utils.generic_utils import get_custom_objects
 

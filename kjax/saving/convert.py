@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kjax.compat.gates1 import PARTS, joined_gates
+from kjax.keras1.gates import PARTS, joined_gates
 from kjax.saving.cudnn import convert_recurrent
 from kjax.saving.errors import CorruptFileError
 

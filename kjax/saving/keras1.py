@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from kjax.compat.convert import Call
-from kjax.compat.rules import INTERFACES, LAYERS
+from kjax.keras1.call_conversion import Call
+from kjax.keras1.rules import INTERFACES, LAYERS
 from kjax.saving.branches import merge_layer
 from kjax.saving.config_reader import ConfigReader
 
 __all__ = ["Keras1Reader"]
 
-# class names that are others today; the arguments are translated by the tables of `kjax.compat.rules`
+# class names that are others today; the arguments are translated by the tables of `kjax.keras1.rules`
 _CLASSES = {
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax
 
 from kjax.distribute import Placement, data_mesh
-from kjax.engine.training import Model
 
 __all__ = ["multi_gpu_model"]
 
@@ -36,7 +35,4 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
         if gpus is not None and gpus <= 1:
             raise ValueError(f"multi_gpu_model: `gpus` must be a number >= 2 or a list of devices; got {gpus!r}.")
     mesh = data_mesh(devices)
-    outputs = model(model.inputs[0] if len(model.inputs) == 1 else list(model.inputs))
-    copy = Model(model.inputs, outputs)
-    copy._own_placement = Placement(mesh)
-    return copy
+    return model._copy_on(Placement(mesh))

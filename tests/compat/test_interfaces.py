@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kjax.compat import interfaces
-from kjax.compat.rules import INTERFACES, LAYERS
+from kjax.keras1.rules import INTERFACES, LAYERS
 
 FACTS = json.loads((Path(__file__).parents[1] / "data" / "keras1_calls.json").read_text())
 

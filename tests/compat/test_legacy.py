@@ -8,7 +8,7 @@ import pytest
 
 import kjax
 from kjax.compat.legacy import apply
-from kjax.compat.rules import LAYERS
+from kjax.keras1.rules import LAYERS
 
 RANDOM = np.random.RandomState(0)
 

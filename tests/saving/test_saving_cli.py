@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 import kjax
-from kjax.saving.cli import main
+from kjax.cli.files import main
 from tests.saving.genuine import FOLDER, Genuine
 from tests.saving.hostile import DENSE, lambda_layer, sequential, write
 
@@ -203,7 +203,7 @@ def test_ctrl_c_ends_without_a_traceback(capsys, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr('kjax.saving.cli.describe_file', interrupted)
+    monkeypatch.setattr('kjax.cli.files.describe_file', interrupted)
     assert main(['inspect', 'a.h5']) == 130
     assert capsys.readouterr() == ('', '')
 

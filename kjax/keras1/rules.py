@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kjax.compat import steps
-from kjax.compat.convert import Interface
+from kjax.keras1 import call_rewrites
+from kjax.keras1.call_conversion import Interface
 
 FORMATS = {"tf": "channels_last", "th": "channels_first", "default": None}
 IMPLEMENTATIONS = {"cpu": 0, "mem": 1, "gpu": 2}
@@ -33,7 +33,7 @@ _RECURRENT = {
 }
 _FORMAT = {"dim_ordering": "data_format"}
 _CONV = {"nb_filter": "filters", "subsample": "strides", "border_mode": "padding", **_FORMAT}
-_ROWS_COLS = steps.kernel_dims("nb_row", "nb_col")
+_ROWS_COLS = call_rewrites.kernel_dims("nb_row", "nb_col")
 
 
 def interface(positional: str | None, renamed=None, *called) -> Interface:
@@ -53,9 +53,9 @@ def interface(positional: str | None, renamed=None, *called) -> Interface:
 
 # by the names that `keras.legacy.interfaces` gives them, without `legacy_` and `_support`
 INTERFACES: dict[str, Interface] = {
-    "add_weight": interface("name shape", {}, steps.shape_before_name),
+    "add_weight": interface("name shape", {}, call_rewrites.shape_before_name),
     "batchnorm": interface(
-        "", {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"}, steps.batchnorm_mode
+        "", {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"}, call_rewrites.batchnorm_mode
     ),
     "conv1d": interface(
         "filters kernel_size",
@@ -66,20 +66,20 @@ INTERFACES: dict[str, Interface] = {
             "border_mode": "padding",
             **_KERNEL,
         },
-        steps.sequence_shape(warn=False),
+        call_rewrites.sequence_shape(warn=False),
     ),
     "conv2d": interface("filters kernel_size", {**_CONV, **_KERNEL}, _ROWS_COLS),
     "conv3d": interface(
         "filters kernel_size",
         {**_CONV, **_KERNEL},
-        steps.kernel_dims("kernel_dim1", "kernel_dim2", "kernel_dim3"),
+        call_rewrites.kernel_dims("kernel_dim1", "kernel_dim2", "kernel_dim3"),
     ),
     "convlstm2d": interface(
-        "filters kernel_size", {**_CONV, **_RECURRENT, "bias": "use_bias"}, _ROWS_COLS, steps.forget_bias
+        "filters kernel_size", {**_CONV, **_RECURRENT, "bias": "use_bias"}, _ROWS_COLS, call_rewrites.forget_bias
     ),
     "cropping2d": interface("cropping", _FORMAT),
     "cropping3d": interface("cropping", _FORMAT),
-    "deconv2d": interface("filters kernel_size", {**_CONV, **_KERNEL}, steps.drop_output_shape, _ROWS_COLS),
+    "deconv2d": interface("filters kernel_size", {**_CONV, **_KERNEL}, call_rewrites.drop_output_shape, _ROWS_COLS),
     "dense": interface("units", {"output_dim": "units", **_KERNEL}),
     "dropout": interface("rate noise_shape seed", {"p": "rate"}),
     "embedding": interface(
@@ -89,7 +89,7 @@ INTERFACES: dict[str, Interface] = {
             "W_regularizer": "embeddings_regularizer",
             "W_constraint": "embeddings_constraint",
         },
-        steps.drop_dropout,
+        call_rewrites.drop_dropout,
     ),
     "gaussiandropout": interface("rate", {"p": "rate"}),
     "gaussiannoise": interface("stddev", {"sigma": "stddev"}),
@@ -104,9 +104,9 @@ INTERFACES: dict[str, Interface] = {
             "pickle_safe": "use_multiprocessing",
             "max_q_size": "max_queue_size",
         },
-        steps.sample_counts,
+        call_rewrites.sample_counts,
     ),
-    "get_updates": interface(None, {}, steps.constraints_dropped),
+    "get_updates": interface(None, {}, call_rewrites.constraints_dropped),
     "global_pooling": interface(None, _FORMAT),
     "input": interface(None, {"input_dtype": "dtype"}),
     "lambda": interface("function output_shape"),
@@ -120,16 +120,16 @@ INTERFACES: dict[str, Interface] = {
     "recurrent": interface(
         "units",
         {"output_dim": "units", **_RECURRENT, "consume_less": "implementation"},
-        steps.forget_bias,
-        steps.sequence_shape(warn=True),
+        call_rewrites.forget_bias,
+        call_rewrites.sequence_shape(warn=True),
     ),
-    "separable_conv2d": interface("filters kernel_size", {**_CONV, **_BIAS}, steps.separable_init, _ROWS_COLS),
+    "separable_conv2d": interface("filters kernel_size", {**_CONV, **_BIAS}, call_rewrites.separable_init, _ROWS_COLS),
     "spatialdropout1d": interface("rate", {"p": "rate"}),
     "spatialdropoutNd": interface("rate", {"p": "rate", **_FORMAT}),
     "upsampling1d": interface("size", {"length": "size"}),
     "upsampling2d": interface("size", _FORMAT),
     "upsampling3d": interface("size", _FORMAT),
-    "zeropadding2d": interface("padding", _FORMAT, steps.padding_dict),
+    "zeropadding2d": interface("padding", _FORMAT, call_rewrites.padding_dict),
     "zeropadding3d": interface("padding", _FORMAT),
 }
 

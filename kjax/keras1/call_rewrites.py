@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kjax.compat.convert import Call, Step
+from kjax.keras1.call_conversion import Call, Step
 
 # Keras 1 counted samples where Keras 2 counts batches
 # Keras 2's converters only rename these: this is what `keras.legacy.interfaces` does; models count samples

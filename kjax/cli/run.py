@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         argv = argv[2:]
         first = argv[0] if argv else ""
     if first in COMMANDS and not os.path.exists(first):
-        sys.exit(importlib.import_module("kjax.saving.cli").main(argv))
+        sys.exit(importlib.import_module("kjax.cli.files").main(argv))
     if first in ("-m", "-c") and len(argv) == 1:
         _refuse(f"Argument expected for the {first} option")
     if not argv or (first.startswith("-") and first not in ("-", "-m", "-c")):

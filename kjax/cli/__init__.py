@@ -1,0 +1,1 @@
+"""`python -m kjax ...`: running programs, looking at files, converting them."""
