@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -13,6 +14,7 @@ from kjax.engine.executor import Executor
 from kjax.engine.objectives import Reported, make_metrics, make_objectives
 from kjax.engine.step_functions import OwnStep, StepFunctions
 from kjax.graph import as_update
+from kjax.graph.interrupts import listening
 from kjax.graph.random import next_key
 
 __all__ = ["Compilation"]
@@ -166,7 +168,8 @@ class Compilation(StepFunctions):
         if kind != "predict":
             self._take_appended_metrics()
         if kind not in self._executors:
-            executor = self._executors[kind] = self._make_executor(kind)
+            with listening(sys._getframe()):
+                executor = self._executors[kind] = self._make_executor(kind)
             executor.fixed_size = executor.fixed_size or self._holds_data()
         return self._executors[kind]
 

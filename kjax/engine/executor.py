@@ -11,12 +11,12 @@ from kjax import mixed_precision
 from kjax.distribute.placement import Placement
 from kjax.engine import padded_modules  # noqa: F401  registers what filling means to Flax modules
 from kjax.engine.feeds import Feed
-from kjax.engine.interrupts import uninterrupted
 from kjax.engine.modules import run_module
 from kjax.engine.safeguard import Safeguard
 from kjax.engine.sizes import Sizes
 from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
 from kjax.graph import KerasTensor, build_program
+from kjax.graph.interrupts import uninterrupted
 from kjax.graph.variable import on_device
 
 __all__ = ["Executor", "in_floatx"]
@@ -175,7 +175,7 @@ class Executor:
         fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
         step = train_step(self._spec_for(batch, True), self.safeguard.donates)
-        with self.safeguard.undisturbed():
+        with uninterrupted():
             state = self.safeguard.before(self._state(placement))
             with self.safeguard.attempt(state):
                 new, logs = self._counted(
@@ -217,11 +217,12 @@ class Executor:
         number = _number(key, count)
         if not self.updated:
             before = traces.count
-            _, logs, outputs = step([], fixed, self.constants, batch, rows, key, number)
+            with uninterrupted():
+                _, logs, outputs = step([], fixed, self.constants, batch, rows, key, number)
             if traces.count != before and self.on_trace is not None:
                 self.on_trace(traces.count - before)
             return logs, outputs
-        with self.safeguard.undisturbed():
+        with uninterrupted():
             state = self.safeguard.before(self._state(placement))
             values, logs, outputs = self._counted(
                 lambda: step(state.updated, fixed, self.constants, batch, rows, key, number)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import jax
+
+from kjax.graph.interrupts import listening
 
 __all__ = ["rescued"]
 
@@ -19,15 +23,20 @@ class rescued:  # read as a verb: with rescued(model, ...)
 
     def __init__(self, model, what, *kinds, again=False):
         self._model, self._what, self._kinds, self._again = model, what, kinds, again
+        self._listening = listening(sys._getframe(1))
 
     def __enter__(self):
+        self._listening.__enter__()
         return self
 
     def __exit__(self, kind, error, traceback):
-        if error is not None:
-            _rescue(self._model, self._what, self._kinds, error)
-        for safeguard in _safeguards(self._model, self._kinds):
-            safeguard.forget(newest=not self._again or error is not None)
+        try:
+            if error is not None:
+                _rescue(self._model, self._what, self._kinds, error)
+            for safeguard in _safeguards(self._model, self._kinds):
+                safeguard.forget(newest=not self._again or error is not None)
+        finally:
+            self._listening.__exit__(kind, error, traceback)
         return False
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from kjax.engine.interrupts import uninterrupted
+from kjax.graph.interrupts import uninterrupted
 
 __all__ = ["Safeguard"]
 
@@ -109,11 +109,6 @@ class Safeguard:
     def given(self):
         """The arrays that the newest dispatch was given; None where they were donated."""
         return self._sent[-1].state if self._sent else None
-
-    def undisturbed(self):
-        """Within it Ctrl-C waits where the state is donated: between giving buffers away and taking the new ones there
-        is no state. A step that gives nothing away may as well not have been: it can be broken off before `put`."""
-        return uninterrupted() if self.donates else contextlib.nullcontext()
 
     def put(self, state) -> None:
         """Makes these arrays the values of the variables, of all of them also if Ctrl-C comes meanwhile."""

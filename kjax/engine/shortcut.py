@@ -13,6 +13,7 @@ from kjax.engine.executor import in_floatx
 from kjax.engine.intake import plain_input
 from kjax.engine.loop import size_filled
 from kjax.engine.step import forward_step, traces
+from kjax.graph.interrupts import uninterrupted
 from kjax.graph.variable import on_device
 
 __all__ = ["Shortcut"]
@@ -55,7 +56,9 @@ class Shortcut:
         if fixed is None:
             return None
         before = traces.count
-        arrays = [np.array(y) for y in self._step([], fixed, self._constants, ([x], []), None, None, None)[2]]
+        with uninterrupted():
+            outputs = self._step([], fixed, self._constants, ([x], []), None, None, None)[2]
+        arrays = [np.array(y) for y in outputs]
         if traces.count != before and executor.on_trace is not None:
             executor.on_trace(traces.count - before)
         return [y if y.itemsize > 2 else in_floatx(y) for y in arrays]

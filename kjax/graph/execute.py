@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.graph.context import Context
+from kjax.graph.interrupts import uninterrupted
 from kjax.graph.program import build_program
 from kjax.graph.random import key_of, next_key
 
@@ -40,7 +41,8 @@ def run_program(
     options = tuple((compiler_options or {}).items())
     if options not in _compiled:
         _compiled[options] = jax.jit(_run, static_argnames=("program", "training"), compiler_options=compiler_options)
-    return _compiled[options](program, list(inputs), list(variables), list(constants), bool(training), key, step)
+    with uninterrupted():
+        return _compiled[options](program, list(inputs), list(variables), list(constants), bool(training), key, step)
 
 
 def values_of(variables) -> list:

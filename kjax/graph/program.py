@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kjax.graph.context import Context
+from kjax.graph.interrupts import uninterrupted
 from kjax.graph.padded import Padded, evaluate_padded
 from kjax.graph.record import Body, evaluate, fill, template_key
 from kjax.graph.tensor import KerasTensor
@@ -35,6 +36,22 @@ class _Step:
         return [step for program in inner for step in program.steps]
 
 
+class _Key:
+    """What tells programs apart, hashed once: at the end of the process the modules in it cannot be hashed any more."""
+
+    __slots__ = ("hash", "parts")
+
+    def __init__(self, parts):
+        self.parts = parts
+        self.hash = hash(parts)
+
+    def __hash__(self):
+        return self.hash
+
+    def __eq__(self, other):
+        return self is other or (self.hash == other.hash and self.parts == other.parts)
+
+
 class Program:
     """A pure function `(inputs, variables, constants) -> outputs`, equal to any other of the same structure.
 
@@ -52,7 +69,6 @@ class Program:
 
     __slots__ = (
         "__weakref__",
-        "_hash",
         "_key",
         "constants",
         "inputs",
@@ -73,23 +89,24 @@ class Program:
         self.rowwise = rowwise
         self.random = random
         self.slow_in_loops = slow_in_loops
-        self._key = (
-            inputs,
-            variables,
-            constants,
-            outputs,
-            tuple(
-                (s.operation.name, id(s.operation.fn), template_key(s.template), s.reads, s.writes, s.draw)
-                for s in steps
-            ),
+        self._key = _Key(
+            (
+                inputs,
+                variables,
+                constants,
+                outputs,
+                tuple(
+                    (s.operation.name, id(s.operation.fn), template_key(s.template), s.reads, s.writes, s.draw)
+                    for s in steps
+                ),
+            )
         )
-        self._hash = hash(self._key)
 
     def __hash__(self):
-        return self._hash
+        return self._key.hash
 
     def __eq__(self, other):
-        return self is other or (isinstance(other, Program) and self._hash == other._hash and self._key == other._key)
+        return self is other or (isinstance(other, Program) and self._key == other._key)
 
     def __call__(self, inputs, variables, constants, context: Context):
         """Evaluates; traceable. Returns the outputs as a list."""
@@ -280,4 +297,5 @@ def build_program(inputs, outputs, variables=()):
     """
     builder = _Builder(inputs, {})
     program = builder.build(list(outputs), list(variables))
-    return program, builder.variables, [jnp.asarray(c) for c in builder.constants]
+    with uninterrupted():
+        return program, builder.variables, [jnp.asarray(c) for c in builder.constants]

@@ -10,6 +10,7 @@ import numpy as np
 
 from kjax.graph.context import current_resolver
 from kjax.graph.dtypes import DType
+from kjax.graph.interrupts import uninterrupted
 from kjax.graph.shape import StaticShape, TensorShape
 
 __all__ = ["Variable"]
@@ -91,7 +92,8 @@ class Variable:
     def value(self):
         """The present value, a jax array (a NumPy one until a program has used it)."""
         if self._value is None:
-            value = np.asarray(self._thunk(), dtype=self.dtype)
+            with uninterrupted():
+                value = np.asarray(self._thunk(), dtype=self.dtype)
             if value.shape != tuple(self.shape):
                 raise ValueError(
                     f"the initializer of {self._name!r} gave an array of shape {value.shape}; {tuple(self.shape)} "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import h5py
 
+from kjax.graph.interrupts import listening
 from kjax.saving.atomic import atomic_path, may_write
 from kjax.saving.layout import save_weights_to_hdf5_group, write_model
 
@@ -23,7 +25,7 @@ def _write(filepath, overwrite, write):
     if not hasattr(filepath, "write") and not may_write(filepath, overwrite):
         return
     memory = io.BytesIO()
-    with h5py.File(memory, "w") as f:
+    with listening(sys._getframe()), h5py.File(memory, "w") as f:
         write(f)
     if hasattr(filepath, "write"):
         filepath.write(memory.getvalue())
