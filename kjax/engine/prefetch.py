@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 
+from kjax.graph.interrupts import uninterrupted
 from kjax.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 from kjax.utils.pass_orders import PassOrders
 
@@ -85,8 +86,9 @@ class Prefetch:
             self._stream = source if self._orders is None else _cycle(self._orders)
             return
         self._enqueuer = enqueuer
-        self._enqueuer.start(workers=workers, max_queue_size=self.max_queue_size)
-        self._stream = self._enqueuer.get()
+        with uninterrupted():
+            self._enqueuer.start(workers=workers, max_queue_size=self.max_queue_size)
+            self._stream = self._enqueuer.get()
 
     @property
     def _tells(self) -> bool:
@@ -130,7 +132,7 @@ class Prefetch:
         self._begin = position
 
     def __exit__(self, *exc):
-        with self._changed:
+        with uninterrupted(), self._changed:
             self._closed = True
             self._ready.clear()
             self._changed.notify_all()
@@ -167,8 +169,9 @@ class Prefetch:
                 # The default device is a setting of the thread that trains.
                 device = jax.config.jax_default_device
                 name = f"kjax-prefetch-{self.what}"
-                self._thread = threading.Thread(target=self._run, args=(device,), name=name, daemon=True)
-                self._thread.start()
+                with uninterrupted():
+                    self._thread = threading.Thread(target=self._run, args=(device,), name=name, daemon=True)
+                    self._thread.start()
             return result
         with self._changed:
             self._changed.wait_for(lambda: self._ready)

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from kjax.graph.interrupts import uninterrupted
-
 __all__ = ["Safeguard"]
 
 _SMALL_BYTES = 1 << 23  # states up to this size are not donated: what a step was given outlives it

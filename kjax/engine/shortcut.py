@@ -13,7 +13,7 @@ from kjax.engine.executor import in_floatx
 from kjax.engine.intake import plain_input
 from kjax.engine.loop import size_filled
 from kjax.engine.step import forward_step, traces
-from kjax.graph.interrupts import uninterrupted
+from kjax.graph.interrupts import process, uninterrupted
 from kjax.graph.variable import on_device
 
 __all__ = ["Shortcut"]
@@ -27,12 +27,13 @@ class Shortcut:
         most: samples per step where no batch size is given.
     """
 
-    __slots__ = ("_constants", "_dtype", "_executor", "_most", "_row", "_step")
+    __slots__ = ("_compiled", "_constants", "_dtype", "_executor", "_most", "_row", "_step")
 
     def __init__(self, model, most):
         executor = model._executors["predict"]
         plain = executor.is_plain and model._own_step("predict") is None
         self._executor, self._constants, self._most = executor, executor.constants, most
+        self._compiled: set[int] = set()  # sizes of batches
         self._row, self._dtype = plain_input(model) if plain else (None, None)
         self._step = forward_step(executor.spec, False, executor.safeguard.donates) if plain else None
 
@@ -56,8 +57,13 @@ class Shortcut:
         if fixed is None:
             return None
         before = traces.count
-        with uninterrupted():
+        if size in self._compiled and not process.forked:
+            # native code alone, which no signal enters; to shield it would take longer than the rest of this function
             outputs = self._step([], fixed, self._constants, ([x], []), None, None, None)[2]
+        else:
+            with uninterrupted():
+                outputs = self._step([], fixed, self._constants, ([x], []), None, None, None)[2]
+            self._compiled.add(size)
         arrays = [np.array(y) for y in outputs]
         if traces.count != before and executor.on_trace is not None:
             executor.on_trace(traces.count - before)

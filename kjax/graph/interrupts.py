@@ -10,18 +10,17 @@ from __future__ import annotations
 import _signal  # what `signal` wraps: a tenth of the time, which counts before every prediction
 import gc
 import os
-import sys
 import threading
 from signal import SIGINT
 
-__all__ = ["listening", "uninterrupted"]
+__all__ = ["listening", "process", "uninterrupted"]
 
 _SIGINT = int(SIGINT)
 _NATIVE = {"jax", "jaxlib"}  # packages in which no exception may be raised from without
 
 
-class _Ear:
-    """The handler of SIGINT while kjax works.
+class _Process:
+    """This process: the handler of its SIGINT while kjax works.
 
     Attributes:
         main: identity of the thread that receives signals; None in a process forked after use.
@@ -78,7 +77,7 @@ class _Ear:
         return threading.get_ident() != self.main
 
 
-_ear = _Ear()
+process = _Process()
 
 _FORKED = (
     "this process was forked from one that had already computed with kjax. JAX's threads do not exist in a fork, so a "
@@ -98,17 +97,17 @@ class uninterrupted:  # read as an adverb: with uninterrupted(): ...
 
     def __enter__(self):
         self._before = None
-        if not _ear.is_elsewhere():
+        if not process.is_elsewhere():
             # the handler first, then the count: an exception between the two leaves nothing closed
-            self._before = _ear.enter()
-            _ear.closed += 1
+            self._before = process.enter()
+            process.closed += 1
 
     def __exit__(self, kind, error, traceback):
         if self._before is not None:
-            _ear.closed -= 1
-            _ear.leave(self._before)
-            if _ear.waits and not _ear.closed:
-                _ear.pass_on()
+            process.closed -= 1
+            process.leave(self._before)
+            if process.waits and not process.closed:
+                process.pass_on()
         return False
 
 
@@ -129,16 +128,16 @@ class listening:  # read as a verb: with listening(frame): ...
 
     def __enter__(self):
         self._before = None
-        if not _ear.is_elsewhere():
-            self._before = _ear.enter()
-            self._frame, _ear.outer = _ear.outer, self._frame
+        if not process.is_elsewhere():
+            self._before = process.enter()
+            self._frame, process.outer = process.outer, self._frame
 
     def __exit__(self, kind, error, traceback):
         if self._before is not None:
-            _ear.outer = self._frame
-            _ear.leave(self._before)
-            if _ear.waits and not _ear.closed:
-                _ear.pass_on()
+            process.outer = self._frame
+            process.leave(self._before)
+            if process.waits and not process.closed:
+                process.pass_on()
         return False
 
 
@@ -154,10 +153,10 @@ def _would_harm(frame, outer) -> bool:
 
 
 def _in_child():
-    if _ear.used:
-        _ear.forked, _ear.main = True, None
+    if process.used:
+        process.forked, process.main = True, None
     else:
-        _ear.main = threading.main_thread().ident
+        process.main = threading.main_thread().ident
 
 
 if hasattr(os, "register_at_fork"):

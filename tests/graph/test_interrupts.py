@@ -151,6 +151,12 @@ def test_random_interrupts(tmp_path):
     assert random_interrupts(25, 0.03, str(tmp_path / "model.h5")) == 25
 
 
+def press_later(ready, seconds, thread):
+    ready.wait()
+    time.sleep(seconds)
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
 def random_interrupts(count, seconds, path):
     """Presses Ctrl-C at random moments of many methods; returns how often it was heard."""
     draw, heard, main = random.Random(0), 0, threading.main_thread().ident
@@ -159,9 +165,7 @@ def random_interrupts(count, seconds, path):
         model, run, ready = make(), runs[number % len(runs)], threading.Event()
         if number % 10 == 0:
             jax.clear_caches()
-        sender = threading.Thread(
-            target=lambda: (ready.wait(), time.sleep(draw.random() * seconds), signal.pthread_kill(main, signal.SIGINT))
-        )
+        sender = threading.Thread(target=press_later, args=(ready, draw.random() * seconds, main))
         sender.start()
         try:
             with listening(sys._getframe()):
