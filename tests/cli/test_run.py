@@ -101,7 +101,7 @@ CASES = [
 
 
 def light_package(folder):
-    """A package `kjax` with this room's runner and aliases and three small modules."""
+    """A package `kjax` with the command line, the aliases and three small modules."""
     package = folder / "kjax"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "kjax" / "compat", package / "compat", ignore=ignored)
@@ -109,8 +109,8 @@ def light_package(folder):
     (package / "layers").mkdir()
     (package / "layers" / "__init__.py").write_text("from kjax.layers.core import Dense\n")
     (package / "layers" / "core.py").write_text("class Dense: pass\n")
-    (package / "saving").mkdir()
-    (package / "saving" / "cli.py").write_text("def main(argv):\n    print(argv)\n    return 3\n")
+    shutil.copytree(ROOT / "kjax" / "cli", package / "cli", ignore=ignored)
+    (package / "cli" / "files.py").write_text("def main(argv):\n    print(argv)\n    return 3\n")
     (package / "__init__.py").write_text(
         "from kjax.compat import start\n"
         "__version__ = '2.2.4'\n"
