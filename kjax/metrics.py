@@ -338,7 +338,7 @@ __all__ = [
     "mse",
     "msle",
     "serialize",
-    *(name for name, x in _REGISTRY.items() if name == x.__name__),
+    *(name for name, x in _REGISTRY.items() if name == x.__name__ and name in globals()),
 ]
 
 

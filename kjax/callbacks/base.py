@@ -168,15 +168,25 @@ class CallbackList:
     def on_epoch_end(self, epoch, logs=None):
         self.tell("on_epoch_end", epoch, Logs() if logs is None else logs)
 
+    def batch_begins(self, batch, logs):
+        """Called by `fit`: reaches those that want single batches; the others hear of many at once."""
+        self._at_batch(self.batch_wise, "begin", batch, logs)
+
+    def batch_ends(self, batch, logs):
+        """See `batch_begins`."""
+        self._at_batch(self.batch_wise, "end", batch, logs)
+
+    @staticmethod
+    def _at_batch(callbacks, moment, batch, logs):
+        for c in callbacks:
+            hook = getattr(c, f"on_train_batch_{moment}", None) or getattr(c, f"on_batch_{moment}")
+            hook(batch, logs)
+
     def on_batch_begin(self, batch, logs=None):
-        logs = Logs() if logs is None else logs
-        for c in self.batch_wise:
-            getattr(c, "on_train_batch_begin", c.on_batch_begin)(batch, logs)
+        self._at_batch(self.callbacks, "begin", batch, Logs() if logs is None else logs)
 
     def on_batch_end(self, batch, logs=None):
-        logs = Logs() if logs is None else logs
-        for c in self.batch_wise:
-            getattr(c, "on_train_batch_end", c.on_batch_end)(batch, logs)
+        self._at_batch(self.callbacks, "end", batch, Logs() if logs is None else logs)
 
     def on_train_begin(self, logs=None):
         self.tell("on_train_begin", Logs() if logs is None else logs)

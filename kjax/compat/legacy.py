@@ -20,6 +20,8 @@ from kjax.compat.names import ATTRIBUTES, MODULE_CLASSES, NAMES, REGISTRIES, WEI
 from kjax.compat.optimizers1 import accept_keras1_updates
 from kjax.compat.paths import MODULES, Absent
 from kjax.compat.positions import adapted_initializers, read_positions
+from kjax.compat.private import PRIVATE_ATTRIBUTES, PRIVATE_NAMES
+from kjax.compat.visible import OPTIONAL, SOURCES, VISIBLE
 from kjax.keras1.call_conversion import Interface, converted_call, converting, marked
 from kjax.keras1.rules import INTERFACES, LAYERS
 
@@ -78,7 +80,7 @@ def apply() -> list[str]:
     for module, cls in MODULE_CLASSES.items():
         if _module(module, missing) is not None:
             sys.modules[f"{PACKAGE}.{module}"].__class__ = _get(cls)
-    for module, names in NAMES.items():
+    for module, names in [*NAMES.items(), *PRIVATE_NAMES.items()]:
         _add_names(module, names, missing)
     for module in MODULE_CLASSES:  # callable modules: star imports give them too
         package, _, name = module.rpartition(".")
@@ -87,12 +89,18 @@ def apply() -> list[str]:
         _add_attributes(target, names, missing, RenamedSettable)
     for target, names in WEIGHTS.items():
         _add_attributes(target, names, missing, Renamed)
+    for target, names in PRIVATE_ATTRIBUTES.items():
+        for name, found in names.items():
+            if name not in vars(_get(target)):
+                setattr(_get(target), name, _get(found))
     for path, row in MODULES.items():
         # as with Keras, `keras.legacy.layers` and the like are there after `import keras`
         loaded = None if isinstance(row, Absent) else _module(path, missing)
         if loaded is not None:
             parent, _, name = path.rpartition(".")
             setattr(_module(parent, missing), name, loaded)
+    for module, shown in VISIBLE.items():
+        _show_imports(module, shown.split(), missing)
     for target, names in REGISTRIES.items():
         _get(target).update({name: _get(found) for name, found in names.items()})
     accept_keras1_methods(_get("engine.base_layer:Layer"))
@@ -119,9 +127,10 @@ def _module(name: str, missing: list[str]):
 
 
 def _get(target: str):
-    """The object that 'module:name' names."""
-    module, _, name = target.partition(":")
-    return getattr(importlib.import_module(f"{PACKAGE}.{module}" if module else PACKAGE), name)
+    """The object that 'module:name' names; 'module:': the module."""
+    name, _, attribute = target.partition(":")
+    module = importlib.import_module(f"{PACKAGE}.{name}" if name else PACKAGE)
+    return getattr(module, attribute) if attribute else module
 
 
 def _wrap(target: str, interface: Interface, missing: list[str]) -> None:
@@ -171,16 +180,60 @@ def _add_names(where: str, names: dict[str, str], missing: list[str]) -> None:
             continue
         source, _, attribute = target.partition(":")
         found = _module(source, missing)
-        if found is None or not hasattr(found, attribute):
+        if found is None or (attribute and not hasattr(found, attribute)):
             missing.append(f"{where}:{name} = {target}")
         else:
-            setattr(module, name, getattr(found, attribute))
+            setattr(module, name, getattr(found, attribute) if attribute else found)
             _list(module, name)
 
 
+def _show_imports(where: str, names: list[str], missing: list[str]) -> None:
+    """Let a module show what Keras's module of that path imports; what nobody has imported yet waits."""
+    module = _module(where, missing)
+    if module is None:
+        return
+    later = {}
+    for name in names:
+        source, _, attribute = SOURCES[name].partition(":")
+        if name in vars(module):
+            pass
+        elif source.startswith("=") and source[1:] not in sys.modules:
+            later[name] = (source[1:], attribute)
+        elif (found := _module(source, missing) if source[:1] != "=" else sys.modules[source[1:]]) is not None:
+            setattr(module, name, getattr(found, attribute) if attribute else found)
+        _list(module, name)
+    if later:
+        if not hasattr(module, "__all__"):  # what a star import gives without it, and what waits
+            module.__all__ = [n for n in [*vars(module), *later] if not n.startswith("_")]
+        module.__getattr__ = _importing(module, later)
+
+
+def _importing(module, later: dict[str, tuple[str, str]]) -> Callable[[str], Any]:
+    """A module's `__getattr__` that imports the objects of a table at their first use, else does what there was."""
+    otherwise = vars(module).get("__getattr__")
+
+    def __getattr__(name: str):
+        if name not in later:
+            if otherwise is not None:
+                return otherwise(name)
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        source, attribute = later[name]
+        try:
+            found: Any = importlib.import_module(source)
+        except ImportError:
+            if name not in OPTIONAL:
+                raise
+            found = None
+        found = getattr(found, attribute) if attribute else found
+        setattr(module, name, found)
+        return found
+
+    return __getattr__
+
+
 def _list(module, name) -> None:
-    """Let `from module import *` give the name."""
-    if name not in getattr(module, "__all__", [name]):
+    """Let `from module import *` give the name; private ones are not given so."""
+    if not name.startswith("_") and name not in getattr(module, "__all__", [name]):
         module.__all__ = [*module.__all__, name]
 
 

@@ -164,13 +164,17 @@ NAMES: dict[str, dict[str, str]] = {
     "utils.test_utils": {"keras_test": "compat.utils1:keras_test"},
 }
 
-# module -> the class it gets, so that the module itself can be called
-MODULE_CLASSES: dict[str, str] = {"layers.merge": "compat.merge1:MergeModule"}
+# module -> the class it gets: one that can be called, one whose variables are settings
+MODULE_CLASSES: dict[str, str] = {
+    "backend.common": "compat.private_backend:Settings",
+    "layers.merge": "compat.merge1:MergeModule",
+}
 
 # 'module:Class' -> old attribute -> attribute
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "engine.base_layer:Layer": {"inbound_nodes": "_inbound_nodes", "outbound_nodes": "_outbound_nodes"},
     "engine.network:Network": {
+        "_is_compiled": "_compiled",
         "container_nodes": "_network_nodes",
         "input_layers": "_input_layers",
         "layers_by_depth": "_layers_by_depth",

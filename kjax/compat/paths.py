@@ -54,9 +54,10 @@ _SETTINGS = (
     "set_image_data_format set_image_dim_ordering"
 )
 _HELPERS = (
-    "batch_shuffle check_array_length_consistency check_loss_and_target_compatibility collect_metrics "
-    "iter_sequence_infinite make_batches standardize_class_weights standardize_input_data "
-    "standardize_sample_or_class_weights standardize_sample_weights standardize_weights weighted_masked_objective"
+    "batch_shuffle check_array_length_consistency check_loss_and_target_compatibility check_num_samples "
+    "collect_metrics iter_sequence_infinite make_batches standardize_class_weights standardize_input_data "
+    "standardize_sample_or_class_weights standardize_sample_weights standardize_single_array standardize_weights "
+    "weighted_masked_objective"
 )
 _SAVING = (
     "load_model model_from_config model_from_json model_from_yaml save_attributes_to_hdf5_group save_model "
@@ -111,6 +112,23 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
             "utils.layer_utils": "get_source_inputs",
         },
     ),
+    "engine.training_arrays": Namespace(
+        "The training loops over arrays, for steps of one's own.",
+        {
+            "compat.training_loops": "fit_loop predict_loop test_loop",
+            "compat.training1": "batch_shuffle check_num_samples make_batches",
+            "utils.generic_utils": "Progbar slice_arrays to_list unpack_singleton",
+        },
+    ),
+    "engine.training_generator": Namespace(
+        "The training loops over generators.",
+        {
+            "compat.training_loops": "evaluate_generator fit_generator predict_generator",
+            "compat.training1": "iter_sequence_infinite",
+            "utils.data_utils": "GeneratorEnqueuer OrderedEnqueuer Sequence",
+            "utils.generic_utils": "Progbar to_list unpack_singleton",
+        },
+    ),
     "engine.training_utils": Namespace(
         "Helpers of the training loops.", {"compat.training1": _HELPERS, "utils.generic_utils": "slice_arrays"}
     ),
@@ -138,6 +156,7 @@ MODULES: dict[str, Alias | Namespace | Absent] = {
     ),
     "utils.metrics_utils": Alias("compat.metrics23"),
     "utils.test_utils": Alias("compat.layer_tests"),
+    "utils.training_utils": Alias("utils.multi_gpu_utils"),
     "utils.visualize_util": Namespace(
         "Diagrams of models.", {"utils.vis_utils": "model_to_dot plot=plot_model plot_model"}
     ),

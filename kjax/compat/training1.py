@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kjax import backend as K
+from kjax.graph import KerasTensor, Variable
 
 
 def make_batches(size, batch_size):
@@ -35,6 +36,33 @@ def check_array_length_consistency(inputs, targets, weights=None):
     if len({n for found in lengths.values() for n in found}) > 1:
         found = ", ".join(f"{kind} with {' and '.join(map(str, n))} rows" for kind, n in lengths.items() if n)
         raise ValueError(f"All arrays must have the same number of rows; got {found}.")
+
+
+def check_num_samples(ins, batch_size=None, steps=None, steps_name="steps"):
+    """How many rows there are; None where `steps` counts and there are no arrays.
+
+    Args:
+        ins: list of arrays, or of tensors of known values.
+        batch_size, steps: of which one is given.
+        steps_name: what errors call `steps`.
+    """
+    if steps is not None:
+        if batch_size is not None:
+            raise ValueError(f"If {steps_name} is set, the `batch_size` must be None.")
+    elif not ins or any(isinstance(x, KerasTensor) for x in ins):
+        raise ValueError(
+            f"If your data is in the form of symbolic tensors, you should specify the `{steps_name}` argument, because "
+            "symbolic tensors give batches of input data; got no arrays."
+        )
+    first = ins[0] if ins else None
+    return int(first.shape[0]) if hasattr(first, "shape") and not isinstance(first, KerasTensor) else None
+
+
+def standardize_single_array(x):
+    """The array with an axis more where it has only one; None stays None."""
+    if x is None or len(x.shape) != 1 or isinstance(x, (KerasTensor, Variable)):
+        return x
+    return np.expand_dims(x, 1)
 
 
 def iter_sequence_infinite(seq):

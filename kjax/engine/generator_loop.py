@@ -106,7 +106,7 @@ def _batches(model, source, kind, what, making, shuffle=False, class_weight=None
             feed = Feed(xs, [], check_lengths(xs, [], []))
         else:
             x, y, w = _unpack(given)
-            feed = model._standardize_user_data(x, y, w, class_weight)
+            feed = model._standardized(x, y, w, class_weight)
         executor = model._executor(kind)
         batch, rows = model._whole(feed, executor, sizes)
         if kind == "predict":
@@ -187,13 +187,13 @@ def _train_epoch(model, epoch, batches, steps, watched):
     for number in range(first, steps):
         (batch, rows), size = batches.take()
         if watched.uses_batches:
-            watched.on_batch_begin(number, Logs(batch=number, size=size))
+            watched.batch_begins(number, Logs(batch=number, size=size))
         executor = model._executor("train")
         logs = executor.train(batch, rows, *model._next_key(executor), placement=model._placement)
         batches.mark_used()
         figures.add(logs, [size])
         if watched.uses_batches:
-            watched.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=size))
+            watched.batch_ends(number, BatchLogs(model.metrics_names, logs, batch=number, size=size))
         watched.on_chunk_end(number + 1, number + 1, lambda: figures.averages(ready_only=True))
         in_flight.append(logs)
         if len(in_flight) > 2:

@@ -105,7 +105,7 @@ class Intake:
         """Targets are as wide as the output, except for a user's own loss, which may take anything."""
         return getattr(losses, loss_name(objective.loss), None) is not None
 
-    def _standardize_user_data(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None) -> Feed:
+    def _standardized(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None) -> Feed:
         """Everything a training or test step is fed with, checked."""
         xs = self._standardize_x(x)
         ys = self._standardize_y(y)

@@ -140,14 +140,14 @@ def _epoch_by_batch(model, executor, feed, order, batch_size, callbacks, figures
     for number, start in enumerate(range(first * batch_size, len(order), batch_size), first):
         index = order[start : start + batch_size]
         if callbacks.uses_batches:
-            callbacks.on_batch_begin(number, Logs(batch=number, size=len(index)))
+            callbacks.batch_begins(number, Logs(batch=number, size=len(index)))
         batch, rows = feed.batch(index, pad)
         if pad and rows is None:
             rows = np.ones((pad,), "float32")
         logs = executor.train(batch, rows, *model._next_key(executor), placement=model._placement)
         figures.add(logs, [len(index)])
         if callbacks.uses_batches:
-            callbacks.on_batch_end(number, BatchLogs(model.metrics_names, logs, batch=number, size=len(index)))
+            callbacks.batch_ends(number, BatchLogs(model.metrics_names, logs, batch=number, size=len(index)))
         callbacks.on_chunk_end(start + len(index), number + 1, lambda: figures.averages(ready_only=True))
         in_flight.append(logs)
         if len(in_flight) > 2:  # let the device run ahead by two steps, not by an epoch

@@ -87,10 +87,13 @@ class TopologyMap(NamedTuple):
     Attributes:
         nodes: calls in the order of execution.
         layers: in Keras's order (by depth, then by discovery).
+        node_depths, layer_depths: how many calls lie between each and the outputs, at most.
     """
 
     nodes: list
     layers: list
+    node_depths: list
+    layer_depths: list
 
 
 def map_graph(inputs, outputs) -> TopologyMap:
@@ -162,7 +165,8 @@ def map_graph(inputs, outputs) -> TopologyMap:
             )
     positions = {id(n): i for i, n in enumerate(order)}
     nodes = sorted(order, key=lambda n: (-nodes_depth[id(n)], positions[id(n)]))
-    return TopologyMap(nodes, ordered)
+    depths = [nodes_depth[id(n)] for n in nodes], [layers_depth[id(layer)] for layer in ordered]
+    return TopologyMap(nodes, ordered, *depths)
 
 
 def _refuse_missing(inputs, order, given) -> None:

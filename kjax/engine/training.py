@@ -144,7 +144,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
                 "Can only use `validation_steps` when doing step-wise training, i.e. `steps_per_epoch` must be set."
             )
         checked_size = None if whole else _batch_size(batch_size)
-        feed = self._standardize_user_data(x, y, sample_weight, class_weight, checked_size)
+        feed = self._standardized(x, y, sample_weight, class_weight, checked_size)
         feed, held = self._validation_feed(feed, validation_split, validation_data, checked_size)
         batch_size = feed.size if whole else checked_size
         if verbose and held is not None:
@@ -232,9 +232,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
                     "val_sample_weights) "
                     f"items; got {type(given).__name__} with {len(given) if hasattr(given, '__len__') else '?'} items."
                 )
-            return feed, self._standardize_user_data(
-                given[0], given[1], given[2] if len(given) == 3 else None, None, batch_size
-            )
+            return feed, self._standardized(given[0], given[1], given[2] if len(given) == 3 else None, None, batch_size)
         if not split:
             return feed, None
         if not isinstance(split, numbers.Real):
@@ -290,7 +288,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             )
         whole = _is_whole(batch_size, steps, "steps")
         checked_size = None if whole else _batch_size(batch_size)
-        feed = self._standardize_user_data(x, y, sample_weight, None, checked_size)
+        feed = self._standardized(x, y, sample_weight, None, checked_size)
         batch_size = feed.size if whole else checked_size
         params = {"batch_size": checked_size, "samples": feed.size, "steps": steps}
         phase = self._phase("test", callbacks, verbose, params, feed.size if steps is None else steps)
@@ -362,7 +360,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
                 `reset_metrics()` sets them to zero.
         """
         self._require_compiled("train_on_batch")
-        feed = self._standardize_user_data(x, y, sample_weight, class_weight)
+        feed = self._standardized(x, y, sample_weight, class_weight)
         self._check_trainable_weights_consistency()
         executor = self._executor("train")
         with rescued(self, "train_on_batch", "train", again=True):
@@ -372,7 +370,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
     def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
         """The figures on one batch, nothing trained; arguments and result as for `train_on_batch`."""
         self._require_compiled("test_on_batch")
-        feed = self._standardize_user_data(x, y, sample_weight)
+        feed = self._standardized(x, y, sample_weight)
         executor = self._executor("test")
         with rescued(self, "test_on_batch", "test"):
             batch = self._whole(feed, executor)

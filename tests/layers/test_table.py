@@ -63,7 +63,7 @@ def test_training_step_lowers_for_tpu_and_cuda(name):
     entry = ROWS[name]
     model, _ = model_of(entry)
     x = data(entry)
-    feed = model._standardize_user_data(x, np.zeros_like(model.predict(x)))
+    feed = model._standardized(x, np.zeros_like(model.predict(x)))
     executor = model._executor("train")
     key, number = model._next_key(executor)
     arguments = (
