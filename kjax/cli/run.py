@@ -29,13 +29,14 @@ usage: python -m kjax script.py [args]      run a script, a folder or a zip file
        python -m kjax - [args]              run what comes on standard input
        python -m kjax inspect FILE          show what a saved model holds
        python -m kjax convert OLD NEW       write a saved model in another format
+       python -m kjax doctor                which devices, versions and settings are in use, and a self-check
        python -m kjax --help | --version
 
 In the program, `import keras` and every path below it give kjax, and `import tensorflow` gives kjax's stand-in for
 TensorFlow 1; `python -m kjax --tensorflow installed ...` leaves `tensorflow` to the one that is installed.
 """
 
-COMMANDS = ("inspect", "convert")
+COMMANDS = {"inspect": "files", "convert": "files", "doctor": "doctor"}  # command -> module of this room
 _TENSORFLOW = {"stand-in": True, "installed": False}
 _install = {"tensorflow": True}  # the arguments of `install_as_keras`
 
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         argv = argv[2:]
         first = argv[0] if argv else ""
     if first in COMMANDS and not os.path.exists(first):
-        sys.exit(importlib.import_module("kjax.cli.files").main(argv))
+        sys.exit(importlib.import_module(f"kjax.cli.{COMMANDS[first]}").main(argv))
     if first in ("-m", "-c") and len(argv) == 1:
         _refuse(f"Argument expected for the {first} option")
     if not argv or (first.startswith("-") and first not in ("-", "-m", "-c")):
