@@ -9,7 +9,7 @@ import sys
 
 from kjax.saving.atomic import may_write
 from kjax.saving.build import model_from_json, model_from_yaml
-from kjax.saving.errors import ModelFileError
+from kjax.saving.errors import ModelFileError, shown
 from kjax.saving.inspect_file import describe_file, try_loading
 from kjax.saving.isolate import SECONDS, open_isolated
 from kjax.saving.load import load_weights
@@ -63,7 +63,7 @@ def main(argv=None) -> int:
 def _fail(options, text):
     if getattr(options, "json", False):
         print(json.dumps({"error": text}))
-    print(f"kjax: {text}", file=sys.stderr)
+    print(f"kjax: {shown(text, keep=chr(10))}", file=sys.stderr)
     return FAILED
 
 
@@ -124,7 +124,7 @@ def _print(d):
     what = (
         f"{model['class']} {model['name'] or ''}".strip() if model else "weights only: loading needs the architecture"
     )
-    print(d["file"])
+    print(shown(d["file"]))
     _line("written by", d["producer"])
     _line("holds", what)
     _line("layers", f"{len(d['layers'])}, {sum(bool(x['weights']) for x in d['layers'])} with weights")
@@ -153,16 +153,17 @@ def _print(d):
         for line in loading["warnings"]:
             _line("warning", line)
     print()
-    width = max([len(x["name"]) for x in d["layers"]], default=0)
+    width = max([len(shown(x["name"])) for x in d["layers"]], default=0)
     for layer in d["layers"]:
         arrays = ", ".join(
             f"{w['name'].rpartition('/')[2]} {'x'.join(map(str, w['shape'])) or 'scalar'}" for w in layer["weights"]
         )
-        print(f"  {layer['name']:{min(width, 40)}}  {layer['class'] or '':22}  {arrays}"[:200].rstrip())
+        line = f"  {shown(layer['name']):{min(width, 40)}}  {layer['class'] or '':22}  {arrays}"
+        print(shown(line)[:200].rstrip())
 
 
 def _line(name, text):
-    print(f"  {name:12} {text}")
+    print(f"  {name:12} {shown(text)}")
 
 
 def _short(value):
@@ -191,10 +192,10 @@ def _convert(options) -> int:
         print(json.dumps(result, indent=1))
         return 0
     for line in told["conversions"]:
-        print(f"  converts     {line}")
+        _line("converts", line)
     for line in told["warnings"]:
-        print(f"kjax: warning: {line}", file=sys.stderr)
-    print(f"{options.old} -> {options.new} ({kind}, {result['parameters']:,} parameters)")
+        print(f"kjax: warning: {shown(line, keep=chr(10))}", file=sys.stderr)
+    print(shown(f"{options.old} -> {options.new} ({kind}, {result['parameters']:,} parameters)"))
     return 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from kjax.backend import config
 from kjax.datasets import plain_pickle
+from kjax.saving.errors import CorruptFileError
 from kjax.utils.downloads import get_file
 
 
@@ -21,12 +22,18 @@ def load_batch(fpath, label_key="labels"):
     with open(fpath, "rb") as file:
         content = plain_pickle.loads(file.read(), os.fspath(fpath), encoding="bytes")
     if isinstance(content, dict):
-        content = {key.decode("utf-8") if isinstance(key, bytes) else key: value for key, value in content.items()}
+        content = {
+            key.decode("utf-8", "replace") if isinstance(key, bytes) else key: value for key, value in content.items()
+        }
     if not isinstance(content, dict) or not {"data", label_key} <= set(content):
-        raise ValueError(f"{fpath}: not a CIFAR file with 'data' and {label_key!r}")
-    data, labels = np.asarray(content["data"]), content[label_key]
+        raise CorruptFileError(fpath, f"not a CIFAR file with 'data' and {label_key!r}")
+    data, labels = content["data"], content[label_key]
+    if not isinstance(data, np.ndarray) or not isinstance(labels, list):
+        raise CorruptFileError(fpath, f"its 'data' is no array or its {label_key!r} no list")
     if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8 or len(labels) != len(data):
-        raise ValueError(f"{fpath}: holds images of shape {data.shape} and {len(labels)} labels, not (n, 3072) and n")
+        raise CorruptFileError(
+            fpath, f"holds images of shape {data.shape} and {len(labels)} labels, not (n, 3072) and n"
+        )
     return data.reshape(len(data), 3, 32, 32), labels
 
 

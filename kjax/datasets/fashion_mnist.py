@@ -1,12 +1,15 @@
 """Fashion-MNIST: pictures of clothes, 28x28 grey pixels, 10 classes, 60,000 to train and 10,000 to test."""
 
 import gzip
+import math
 import zlib
 
 import numpy as np
 
 from kjax.datasets.sources import FASHION_MNIST
+from kjax.saving.errors import CorruptFileError, UnsafeModelError
 
+_MOST = 64 << 20  # bytes of the images are 47 million
 _LABELS, _IMAGES = 0x00000801, 0x00000803  # the format's first four bytes
 
 
@@ -23,15 +26,19 @@ def _read_idx(path):
     """An array of bytes in IDX format: magic number, the lengths of the axes (big-endian), the bytes."""
     try:
         with gzip.open(path, "rb") as file:
-            content = file.read()
+            content = file.read(_MOST + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: damaged file: {error}") from error
+        raise CorruptFileError(path, f"damaged file: {error}") from error
+    if len(content) > _MOST:
+        raise UnsafeModelError(path, f"unpacks to more than {_MOST} bytes")
     head = np.frombuffer(content[:4], dtype=">i4")
     if head.size != 1 or head[0] not in (_LABELS, _IMAGES):
-        raise ValueError(f"{path}: not an IDX file of labels or images")
+        raise CorruptFileError(path, "not an IDX file of labels or images")
     rank = int(head[0]) & 0xFF
+    if len(content) < 4 + 4 * rank:
+        raise CorruptFileError(path, f"holds {len(content)} bytes, too few for the lengths of {rank} axes")
     shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * rank], dtype=">i4"))
     body = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank)
-    if body.size != np.prod(shape, dtype=np.int64):
-        raise ValueError(f"{path}: holds {body.size} bytes, not those of shape {shape}")
+    if min(shape) < 0 or body.size != math.prod(shape):
+        raise CorruptFileError(path, f"holds {body.size} bytes, not those of shape {shape}")
     return body.reshape(shape).copy()

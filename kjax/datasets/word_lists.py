@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 
 import numpy as np
+
+from kjax.saving.bounded import MAX_TEXT, parse_json
+from kjax.saving.errors import CorruptFileError
 
 
 def num_words_of(num_words, legacy, function):
@@ -56,5 +58,8 @@ def ragged(sequences) -> np.ndarray:
 
 def read_word_index(path) -> dict:
     """word -> number, from a JSON file."""
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    with open(path, "rb") as file:
+        found = parse_json(file.read(MAX_TEXT + 1), path)
+    if not isinstance(found, dict) or not {*map(type, found.values())} <= {int}:
+        raise CorruptFileError(path, "a JSON object of words and their numbers was required.")
+    return found

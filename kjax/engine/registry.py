@@ -42,9 +42,15 @@ def deserialize_layer(config, custom_objects=None):
     Raises:
         ValueError: when the class is neither a layer of kjax nor among `custom_objects`.
     """
-    return deserialize_keras_object(
-        config, module_objects=layer_classes, custom_objects=custom_objects, printable_module_name="layer"
-    )
+    try:
+        return deserialize_keras_object(
+            config, module_objects=layer_classes, custom_objects=custom_objects, printable_module_name="layer"
+        )
+    except Exception as error:
+        inner = config.get("config") if isinstance(config, dict) else None
+        if isinstance(inner, dict) and not getattr(error, "__notes__", None):
+            error.add_note(f"in layer {str(inner.get('name'))[:200]!r} ({str(config.get('class_name'))[:80]})")
+        raise
 
 
 def serialize_layer(layer) -> dict:

@@ -9,6 +9,8 @@ from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 
+from kjax.saving.bounded import parse_json
+
 __all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
 
 _FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -243,16 +245,60 @@ _LEARNED = ("word_counts", "word_docs", "index_docs", "index_word", "word_index"
 def tokenizer_from_json(json_string):
     """The Tokenizer that `to_json` described."""
     try:
-        config = dict(json.loads(json_string)["config"])
-        learned = {name: json.loads(config.pop(name)) for name in _LEARNED}
+        config = _checked_config(_parsed(json_string, "json_string"))
+        learned = {name: _learned(name, config.pop(name)) for name in _LEARNED}
+        tokenizer = Tokenizer(**config)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"tokenizer_from_json: json_string must be what Tokenizer.to_json gave, received {json_string!r:.200}"
+            f"tokenizer_from_json: json_string must be what Tokenizer.to_json gave, received {json_string!r:.200} "
+            f"({type(error).__name__}: {str(error)[:300]})"
         ) from error
-    tokenizer = Tokenizer(**config)
     tokenizer.word_counts = OrderedDict(learned["word_counts"])
     tokenizer.word_docs = defaultdict(int, learned["word_docs"])
-    tokenizer.index_docs = defaultdict(int, {int(number): count for number, count in learned["index_docs"].items()})
-    tokenizer.index_word = {int(number): word for number, word in learned["index_word"].items()}
+    tokenizer.index_docs = defaultdict(int, learned["index_docs"])
+    tokenizer.index_word = learned["index_word"]
     tokenizer.word_index = learned["word_index"]
     return tokenizer
+
+
+# argument -> the kinds that `to_json` writes
+_KINDS = {
+    "num_words": (int, type(None)),
+    "filters": (str, list),
+    "lower": (bool, int),
+    "split": (str,),
+    "char_level": (bool, int),
+    "oov_token": (str, int, float, type(None)),
+    "document_count": (int,),
+}
+
+
+def _parsed(text, name):
+    return parse_json(text, name, max_text=1 << 29, max_items=10_000_000)  # vocabularies may be far larger than models
+
+
+def _checked_config(described) -> dict:
+    config = dict(described["config"])
+    for name, kinds in _KINDS.items():
+        if name in config and not isinstance(config[name], kinds):
+            raise TypeError(f"{name} must be {' or '.join(k.__name__ for k in kinds)}; got {config[name]!r:.80}")
+    if any(not isinstance(sign, str) or len(sign) != 1 for sign in config.get("filters", "")):
+        raise ValueError("filters must be single characters")
+    if (config.get("num_words") or 0) < 0 or config.get("document_count", 0) < 0:
+        raise ValueError("num_words and document_count must not be negative")
+    return config
+
+
+def _learned(name, text) -> dict:
+    """One of the dicts: words and numbers, some with the numbers, which JSON writes as texts, as keys."""
+    found = _parsed(text, name)
+    if not isinstance(found, dict):
+        raise TypeError(f"{name} must hold a dict; got {type(found).__name__}")
+    kinds = (str, int, float, bool) if name == "index_word" else (int,)
+    if any(type(value) not in kinds for value in found.values()):
+        raise TypeError(f"the values of {name} must be {' or '.join(k.__name__ for k in kinds)}")
+    if not name.startswith("index_"):
+        return found
+    if any(len(key) > 20 for key in found):
+        raise ValueError(f"the keys of {name} must be numbers")
+    return {int(key): value for key, value in found.items()}

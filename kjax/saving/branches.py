@@ -33,6 +33,7 @@ class _Functional:
         name = data["config"].get("name")
         if not isinstance(name, str):
             self.reader.fail(f"a {data['class_name']} in a branch has no name.")
+        self.reader._check_name(name)
         if name in self.taken:
             self.reader.fail(f"two layers are called {name[:80]!r}.")
         self.taken[name] = data

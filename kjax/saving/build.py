@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from kjax.engine.registry import deserialize_layer, layer_classes
 from kjax.saving.bounded import check_tree, parse_json, parse_yaml
-from kjax.saving.errors import CorruptFileError, UnsafeModelError
+from kjax.saving.errors import CorruptFileError, ModelFileError, UnsafeModelError
 from kjax.saving.gate import MAX_BYTES
 from kjax.saving.keras1 import Keras1Reader
 from kjax.saving.keras2 import Keras2Reader
@@ -17,11 +19,25 @@ from kjax.utils.generic_utils import get_custom_objects
 __all__ = ["build_from_file", "check_size", "model_class", "model_from_config", "model_from_json", "model_from_yaml"]
 
 # what building a config with missing or absurd entries ends in, besides the layers' own ValueError and TypeError
-_BROKEN = (LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, AssertionError)
+UNBUILDABLE = (LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, AssertionError)
 _KEYS_OF_KERAS1 = frozenset(
     ("nb_filter", "border_mode", "dim_ordering", "inner_activation", "input_dtype", "consume_less")
 )
 _KEYS_OF_TF = frozenset(("registered_name", "time_major", "groups", "ragged"))
+
+
+@contextlib.contextmanager
+def errors_of_file(where):
+    """Turns what building from a file ends in into an error with the file, the object and the reason."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except (*UNBUILDABLE, ValueError, TypeError) as error:
+        known = type(error) is ValueError
+        reason = str(error).removeprefix(f"{where}: ") if known else f"{type(error).__name__}: {error}"
+        place = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        raise (ModelFileError if known else CorruptFileError)(where, reason + place) from error
 
 
 def build_from_file(config, producer, custom_objects, notes, names=(), image_dim_ordering=None):
@@ -53,7 +69,7 @@ def build_from_file(config, producer, custom_objects, notes, names=(), image_dim
     try:
         today, missing = replace_stored_code(reader.model(config), custom_objects, notes)
         model = deserialize_layer(today, custom_objects)
-    except _BROKEN as error:
+    except UNBUILDABLE as error:
         raise CorruptFileError(notes.where, f"its config cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(model, layer_classes["Model"]):
         raise ValueError(f"{notes.where}: a model was required; the config describes a {type(model).__name__}.")

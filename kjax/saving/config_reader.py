@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kjax.saving.branches import functional_from_graph, functional_from_merge
 from kjax.saving.errors import CorruptFileError, UnsafeModelError
 from kjax.saving.graph_checks import calls_of, checked_layers
@@ -12,6 +14,7 @@ MODELS = frozenset(("Sequential", "Model", "Functional", "Graph"))
 MAX_LAYERS = 10_000
 MAX_CALLS = 20_000
 MAX_NAME = 65_536
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]").search
 
 
 class ConfigReader:
@@ -70,13 +73,14 @@ class ConfigReader:
         if not isinstance(data, dict) or not isinstance(data.get("class_name"), str) or "config" not in data:
             self.fail(f"a layer must be a dict with 'class_name' and 'config'; got {str(data)[:100]!r}.")
         name, config = self.class_name(data["class_name"]), data["config"]
+        if isinstance(config, dict):
+            self._check_name(config.get("name"))
         if name in self.custom:
             return {"class_name": name, "config": self.common(dict(config)) if isinstance(config, dict) else config}
         if name in MODELS:
             return self._model(name, config, names)
         if not isinstance(config, dict):
             self.fail(f"the config of {name[:80]} must be a dict; got {str(config)[:100]!r}.")
-        self._check_name(config.get("name"))
         config = self.common(dict(config))
         if isinstance(config.get("layer"), dict):
             config["layer"] = self.layer(config["layer"])
@@ -89,10 +93,10 @@ class ConfigReader:
         return self.plain_layer(name, config)
 
     def _check_name(self, name):
-        if name is not None and (not isinstance(name, str) or not name or len(name) > MAX_NAME or "\0" in name):
+        if name is not None and not (isinstance(name, str) and 0 < len(name) <= MAX_NAME and not _CONTROL(name)):
             self.fail(
-                f"the layer name {str(name)[:80]!r} is not valid: a text without NUL, at most {MAX_NAME} "
-                f"characters long, was required."
+                f"the layer name {str(name)[:80]!r} is not valid: a text without control characters, at most "
+                f"{MAX_NAME} characters long, was required."
             )
 
     def _check_flag(self, fields):
@@ -125,6 +129,7 @@ class ConfigReader:
         if isinstance(config, dict):
             fields = {k: config[k] for k in ("name", "build_input_shape", "trainable") if config.get(k) is not None}
             self._check_flag(fields)
+            self._check_name(fields.get("name"))
         if layers and _is_merge_of_models(layers[0]):
             return functional_from_merge(layers, fields.get("name"), self)
         stored = [n for n in names]
@@ -132,6 +137,7 @@ class ConfigReader:
         for i, data in enumerate(layers):
             translated = self.layer(data)
             if len(stored) == len(layers) and translated["class_name"] in MODELS:
+                self._check_name(stored[i])
                 translated["config"].setdefault("name", stored[i])
             inner.append(translated)
         return {"class_name": "Sequential", "config": {**fields, "layers": inner}}
@@ -139,6 +145,7 @@ class ConfigReader:
     def _graph_layer(self, data):
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             self.fail(f"a layer of a functional model must be a dict with a name; got {str(data)[:100]!r}.")
+        self._check_name(data["name"])
         result = self.layer(data)
         if result["class_name"] in MODELS:
             result["config"]["name"] = data["name"]

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["CorruptFileError", "ModelFileError", "UnsafeModelError"]
+__all__ = ["CorruptFileError", "ModelFileError", "UnsafeModelError", "shown"]
+
+
+def shown(text, keep="") -> str:
+    """A text from a file as people may see it: escape sequences, line ends and signs without width as `\\x1b`.
+
+    Args:
+        keep: characters that stay as they are.
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
 
 
 class ModelFileError(ValueError):
@@ -14,9 +26,8 @@ class ModelFileError(ValueError):
     """
 
     def __init__(self, where, reason):
-        super().__init__(f"{where}: {reason}")
-        self.where = where
-        self.reason = reason
+        self.where, self.reason = shown(where), shown(reason, keep="\n")
+        super().__init__(f"{self.where}: {self.reason}")
 
     def __reduce__(self):
         return type(self), (self.where, self.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import stat
@@ -11,7 +12,9 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from kjax.saving.errors import CorruptFileError, UnsafeModelError
+from kjax.saving.bounded import check_tree, parse_json
+from kjax.saving.chunks import check_chunks, check_streams
+from kjax.saving.errors import CorruptFileError, ModelFileError, UnsafeModelError, shown
 
 __all__ = ["ArrayHeader", "Budget", "Gate", "open_gate"]
 
@@ -21,8 +24,38 @@ MAX_RANK = 8
 MAX_STEPS = 64  # groups on the way to an object
 MAX_ENTRIES = 200_000  # of an attribute
 MAX_CHUNKS = 10_000  # numbered parts of an attribute
-_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+# what h5py and NumPy raise on damaged files, besides OSError
+_LIBRARY = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, OSError, MemoryError)
+
+
+@contextlib.contextmanager
+def _reading(where):
+    """Turns whatever the libraries raise into an error that names the file and the object."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except (*_LIBRARY, SystemError, BufferError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise CorruptFileError(where, f"cannot be read: {text or type(error).__name__}.") from None
+
+
+def _reads(mark):
+    """For methods that read what stands under a name: an error of the libraries there names it, behind `mark`."""
+
+    def decorator(method):
+        @functools.wraps(method)
+        def call(self, name="", *args, **kwargs):
+            given = (name,) if name != "" else ()
+            with _reading(f"{self.where}{mark}{_text(name)[:200]}" if given else self.where):
+                return method(self, *given, *args, **kwargs)
+
+        return call
+
+    return decorator
 
 
 class ArrayHeader(NamedTuple):
@@ -101,21 +134,24 @@ class Gate:
             if not isinstance(found, h5py.Group):
                 raise CorruptFileError(where, "a group was required; it is a data set.")
             found = self._step(found, name, where)
-            where = f"{where}/{name[:120]}"
+            where = f"{where}/{shown(name[:120])}"
             if found is None:
                 return None, where
         return found, where
 
+    @_reads("/")
     def has(self, path) -> bool:
         """Whether a group or data set stands at this path."""
         return self._walk(path)[0] is not None
 
     def names_inside(self, limit=MAX_ENTRIES) -> list:
         """The names in this group, unopened; for people to read, never to load by."""
-        if len(self._group) > limit:
-            raise UnsafeModelError(self.where, f"{len(self._group)} members; at most {limit} are listed.")
-        return [n if isinstance(n, str) else n.decode("utf-8", "replace") for n in self._group]
+        with _reading(self.where):
+            if len(self._group) > limit:
+                raise UnsafeModelError(self.where, f"{len(self._group)} members; at most {limit} are listed.")
+            return [n if isinstance(n, str) else n.decode("utf-8", "replace") for n in self._group]
 
+    @_reads("/")
     def group(self, path) -> Gate:
         """The group at this path.
 
@@ -142,7 +178,7 @@ class Gate:
             raise CorruptFileError(where, "text was required.")
         if attribute.shape is None or len(attribute.shape) > 1:
             raise CorruptFileError(where, f"one text or a list was required; its shape is {attribute.shape}.")
-        count = int(np.prod(attribute.shape, dtype=np.int64))
+        count = int(np.prod(attribute.shape, dtype=object))
         if count > MAX_ENTRIES:
             raise UnsafeModelError(where, f"{count} entries; at most {MAX_ENTRIES} are read.")
         if not (kind.get_class() == h5py.h5t.STRING and kind.is_variable_str()):
@@ -151,14 +187,12 @@ class Gate:
             if count:
                 raise CorruptFileError(where, f"text was required; it holds {count} numbers.")
             return []  # an empty list is stored as numbers
-        try:
-            value = self._group.attrs[name]
-        except (OSError, UnicodeDecodeError) as error:
-            raise CorruptFileError(where, f"cannot be read: {error}.") from None
+        value = self._group.attrs[name]
         if attribute.shape == ():
             return value
         return list(np.asarray(value).ravel())
 
+    @_reads("@")
     def text(self, name) -> str | None:
         """The text of an attribute; None when it is not there.
 
@@ -172,10 +206,26 @@ class Gate:
             raise CorruptFileError(f"{self.where}@{name}", "one text was required; it is a list.")
         return _decoded(value, f"{self.where}@{name}")
 
+    @_reads("@")
+    def json(self, name):
+        """The plain data that an attribute holds as JSON; None when it is not there.
+
+        Raises:
+            CorruptFileError, UnsafeModelError: when it is no JSON, or beyond the bounds.
+        """
+        text = self.text(name)
+        if text is None:
+            return None
+        value = parse_json(text, f"{self.where}@{name}")
+        check_tree(value, f"{self.where}@{name}")
+        return value
+
+    @_reads("@")
     def has_texts(self, name) -> bool:
         """Whether a list of texts of this name is there, in one attribute or in numbered ones."""
         return any(h5py.h5a.exists(self._group.id, n.encode("utf-8")) for n in (name, name + "0"))
 
+    @_reads("@")
     def texts(self, name) -> list:
         """A list of texts, in one attribute or in chunks `name0`, `name1`, ...
 
@@ -205,6 +255,7 @@ class Gate:
 
     # ------------------------------------------------------------ arrays
 
+    @_reads("/")
     def header(self, path) -> ArrayHeader:
         """Shape and dtype of a data set, nothing read.
 
@@ -218,6 +269,7 @@ class Gate:
             raise CorruptFileError(where, "an array was required; it is a group.")
         return _header(found, where)
 
+    @_reads("/")
     def read(self, path, shape) -> np.ndarray:
         """The array at this path, in native byte order.
 
@@ -232,11 +284,8 @@ class Gate:
         if header.shape != tuple(shape):
             raise CorruptFileError(where, f"shape {tuple(shape)} was required; it is {header.shape}.")
         self.budget.take(header.nbytes, where)
-        try:
-            value = found[()]
-        except (OSError, ValueError) as error:
-            raise CorruptFileError(where, f"cannot be read: {error}.") from None
-        return np.asarray(value, dtype=header.dtype.newbyteorder("="))
+        check_streams(found, where)
+        return np.asarray(found[()], dtype=header.dtype.newbyteorder("="))
 
 
 def _header(dataset, where) -> ArrayHeader:
@@ -245,10 +294,6 @@ def _header(dataset, where) -> ArrayHeader:
         raise UnsafeModelError(where, "a virtual data set, which takes its data from other files.")
     if creation.get_external_count():
         raise UnsafeModelError(where, "its data lie in another file.")
-    for i in range(creation.get_nfilters()):
-        code = creation.get_filter(i)[0]
-        if code not in _FILTERS:
-            raise UnsafeModelError(where, f"compressed with filter {code}; gzip, shuffle and fletcher32 are read.")
     space = dataset.id.get_space()
     if space.get_simple_extent_type() not in (h5py.h5s.SIMPLE, h5py.h5s.SCALAR):
         raise CorruptFileError(where, "it holds no data.")
@@ -260,6 +305,7 @@ def _header(dataset, where) -> ArrayHeader:
         raise UnsafeModelError(where, f"elements of type {dataset.dtype}; numbers are read.")
     if dataset.dtype.kind not in "fiub" or dataset.dtype.itemsize > 8:
         raise UnsafeModelError(where, f"elements of type {dataset.dtype}; f2, f4, f8, integers and bool are read.")
+    check_chunks(creation, dataset.shape, dataset.dtype.itemsize, where)
     return ArrayHeader(tuple(int(d) for d in dataset.shape), dataset.dtype)
 
 
@@ -306,8 +352,8 @@ def open_gate(source, max_bytes=MAX_BYTES):
         _check_file(where)
     try:
         file = h5py.File(opened, "r") if not isinstance(opened, str) else _open_path(opened)
-    except OSError as error:
-        raise CorruptFileError(where, f"no readable HDF5 file: {error}.") from None
+    except _LIBRARY as error:
+        raise CorruptFileError(where, f"no readable HDF5 file: {' '.join(str(error).split())[:300]}.") from None
     with file:
         yield Gate(file, where, budget)
 

@@ -21,9 +21,10 @@ from kjax.saving.bounded import parse_json
 from kjax.saving.errors import CorruptFileError, UnsafeModelError
 from kjax.saving.gate import MAX_BYTES, ArrayHeader, Budget
 
-__all__ = ["open_isolated"]
+__all__ = ["MAX_SECONDS", "SECONDS", "open_isolated"]
 
 SECONDS = 60.0
+MAX_SECONDS = 1e7  # about four months
 _RATE = 50e6  # bytes of arrays per second that a slow disk and gzip manage
 _MAX_ANSWER = 256 * 1024 * 1024  # bytes of one answer besides an array's numbers
 # The child imports the gate without the rest of the package: neither JAX nor any other library of ours. Its search path
@@ -165,6 +166,9 @@ class RemoteGate:
     def text(self, name):
         value = self._ask("text", name)[0]
         return None if value is None else str(value)
+
+    def json(self, name):
+        return self._ask("json", name)[0]
 
     def has_texts(self, name) -> bool:
         return bool(self._ask("has_texts", name)[0])

@@ -14,7 +14,7 @@ from kjax.saving.gate import open_gate
 __all__ = ["serve"]
 
 _BASE = 1024**3  # address space besides the arrays
-_CALLS = ("has", "names_inside", "text", "has_texts", "texts")
+_CALLS = ("has", "names_inside", "text", "json", "has_texts", "texts")
 
 
 def _limit(what, value):

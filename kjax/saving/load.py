@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import NamedTuple
 
-from kjax.saving.bounded import check_tree, parse_json
-from kjax.saving.build import build_from_file, check_size
+from kjax.saving.build import UNBUILDABLE, build_from_file, check_size, errors_of_file
 from kjax.saving.compile_config import compile_arguments, loss_scaling
 from kjax.saving.convert import Conversion
-from kjax.saving.errors import ModelFileError
+from kjax.saving.errors import CorruptFileError, ModelFileError, shown
 from kjax.saving.gate import MAX_BYTES, open_gate
-from kjax.saving.isolate import SECONDS, open_isolated
+from kjax.saving.isolate import MAX_SECONDS, SECONDS, open_isolated
 from kjax.saving.match import assign, plan_by_name, plan_layers, plan_values
 from kjax.saving.notes import Notes
 from kjax.saving.optimizer_state import is_known, restore_loss_scale, restore_optimizer, restore_own_optimizer
@@ -49,25 +48,17 @@ def read_model_file(gate, producer=None) -> ModelFile:
         ValueError: when neither the file nor the caller tells the producer.
     """
     inner = gate.group("model_weights") if not gate.has_texts("layer_names") and gate.has("model_weights") else gate
-    config, training = (_json(gate, name) for name in ("model_config", "training_config"))
+    config, training = (gate.json(name) for name in ("model_config", "training_config"))
     stored = stored_layers(inner)
     names = [n for s in stored for n in s.weights]
     found = parse_producer(producer) if producer is not None else producer_of(gate, inner, names=names)
     if found is None:
-        raise ValueError(
-            f"{gate.where}: the file does not say which Keras wrote it. Pass producer=, e.g. "
-            f"producer='2.2.4-tensorflow' or '1.2.2-theano'."
+        raise ModelFileError(
+            gate.where,
+            "the file does not say which Keras wrote it. Pass producer=, e.g. producer='2.2.4-tensorflow' or "
+            "'1.2.2-theano'.",
         )
     return ModelFile(gate, found, config, training, stored)
-
-
-def _json(gate, name):
-    text = gate.text(name)
-    if text is None:
-        return None
-    value = parse_json(text, f"{gate.where}@{name}")
-    check_tree(value, f"{gate.where}@{name}")
-    return value
 
 
 def load_model(
@@ -103,27 +94,27 @@ def load_model(
         notes = Notes(gate.where)
         file = read_model_file(gate, producer)
         if file.config is None:
-            raise ValueError(
-                f"{gate.where}: No model found in config file: it holds weights only. Build the model and use "
-                f"load_weights."
+            raise ModelFileError(
+                gate.where,
+                "No model found in config file: it holds weights only. Build the model and use load_weights.",
             )
         notes(f"written by {file.producer}")
         names = [s.name for s in file.stored]
-        model, missing = build_from_file(file.config, file.producer, custom_objects, notes, names, image_dim_ordering)
-        check_size(model, max_bytes, gate.where)
+        with errors_of_file(f"{gate.where}@model_config"):
+            model, missing = build_from_file(
+                file.config, file.producer, custom_objects, notes, names, image_dim_ordering
+            )
+            check_size(model, max_bytes, gate.where)
         conversion = Conversion(file.producer, notes, image_dim_ordering, same_config=True)
         try:
             plans = plan_layers(model.layers, file.stored, gate.where, names_decide=True)
             assign(plan_values(plans, conversion))
         except ModelFileError:
             raise
-        except ValueError as error:
-            if missing:
-                raise ValueError(
-                    f"{error}\nThe shapes behind these layers are not known without their functions: "
-                    + " ".join(p.message() for p in missing)
-                ) from None
-            raise
+        except (*UNBUILDABLE, ValueError, TypeError) as error:
+            hint = "\nThe shapes behind these layers are not known without their functions: " if missing else ""
+            reason = str(error).removeprefix(f"{gate.where}: ") + hint + " ".join(p.message() for p in missing)
+            raise (ModelFileError if missing else CorruptFileError)(gate.where, reason) from error
         if compile:
             _compile(model, file, plans, custom_objects, conversion)
     return model
@@ -142,8 +133,10 @@ def _bound(safe_mode, max_bytes):
 def _opened(filepath, max_bytes, isolate):
     if isolate is False:
         return open_gate(filepath, max_bytes)
-    if isolate is not True and not (isinstance(isolate, (int, float)) and isolate > 0):
-        raise ValueError(f"isolate must be True, False or a number of seconds > 0; got {isolate!r}.")
+    if isolate is not True and not (isinstance(isolate, (int, float)) and 0 < isolate <= MAX_SECONDS):
+        raise ValueError(
+            f"isolate must be True, False or a number of seconds > 0, at most {MAX_SECONDS:.0e}; got {isolate!r:.80}."
+        )
     return open_isolated(filepath, max_bytes, SECONDS if isolate is True else float(isolate))
 
 
@@ -171,10 +164,10 @@ def _compile(model, file, plans, custom_objects, conversion):
                 "binary_crossentropy is 2.2.4's: outputs that reach 0 or 1 are clipped, 2.3 uses their logits"
             )
         model._compile_spec(optimizer, arguments, scaling)
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+    except (*UNBUILDABLE, ValueError, TypeError, NotImplementedError) as error:
         warnings.warn(
             f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: "
-            f"{error} Compile it manually.",
+            f"{shown(error, keep=chr(10))} Compile it manually.",
             UserWarning,
             stacklevel=3,
         )

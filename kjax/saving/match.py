@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kjax.saving.convert import convert_leaf
-from kjax.saving.errors import CorruptFileError, UnsafeModelError
+from kjax.saving.errors import CorruptFileError, UnsafeModelError, shown
 from kjax.saving.leaves import Leaf, is_model, leaves
 from kjax.saving.weight_file import StoredLayer
 from kjax.saving.weight_names import parse_weight_name
@@ -117,7 +117,7 @@ def table(layers, stored) -> str:
     left += [""] * (height - len(left))
     right += [""] * (height - len(right))
     lines = [f"{a:{width}}  {b}" for a, b in zip(["model", *left], ["file", *right], strict=True)]
-    return "\n".join(line[:400] for line in lines)
+    return "\n".join(shown(line[:400]) for line in lines)
 
 
 # ---------------------------------------------------------------- one layer
@@ -153,9 +153,12 @@ def _blocks(group):
 
 def _by_scopes(found, blocks, group):
     """Each leaf takes the arrays under its name; where the names differ, those in its place."""
-    named = []
+    named, under = [], {}
+    for b in blocks:
+        for scope in set(b):
+            under.setdefault(scope, []).append(b)
     for leaf in found:
-        matches = [b for b in blocks if set(leaf.names) & set(b)]
+        matches = list(dict.fromkeys(b for name in leaf.names for b in under.get(name, ())))
         innermost = [b for b in matches if b and b[-1] == leaf.names[0]]
         matches = innermost if len(innermost) == 1 else matches
         named.append(matches[0] if len(matches) == 1 else None)

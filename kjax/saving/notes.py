@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
+from kjax.saving.errors import shown
+
 __all__ = ["Collected", "Notes", "logger"]
 
 logger = logging.getLogger("kjax.saving")
@@ -20,10 +22,13 @@ class Notes:
     def __init__(self, where):
         self.where = where
         self.lines: list[str] = []
+        self._said: set[str] = set()
         self.skipped: list[str] = []
 
     def __call__(self, line):
-        if line not in self.lines:
+        line = shown(line)
+        if line not in self._said:
+            self._said.add(line)
             self.lines.append(line)
             logger.info("%s: %s", self.where, line)
 

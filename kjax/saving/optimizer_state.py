@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -66,7 +67,8 @@ def restore_optimizer(optimizer, model, plans, gate, conversion) -> None:
         raise _Mismatch("it holds far more numbers than the model's weights")
     params = model.trainable_weights
     scalars = [i for i, h in enumerate(headers) if h.shape == () and _is_counter(names[i], i)]
-    rest = [i for i in range(len(names)) if i not in scalars]
+    counters = set(scalars)
+    rest = [i for i in range(len(names)) if i not in counters]
     if kind == "SGD" and conversion.producer.generation == "tf" and not rest and not optimizer.hyper["momentum"].value:
         _leading(optimizer, kind, [gate.read(names[i], ()) for i in scalars])  # no state but the number of steps
         return
@@ -147,7 +149,7 @@ def _is_counter(name, place) -> bool:
 
 def _leading(optimizer, kind, values) -> list:
     """The scalars in the order of `optimizer.weights`."""
-    counts = [v for v in values if v.dtype.kind in "iu" or float(v) == int(v)]
+    counts = [v for v in values if _is_count(v)]
     first = optimizer.weights[0].shape == () if optimizer.weights else False
     if kind == "Nadam" and len(values) > 1:
         return values[:2]
@@ -157,6 +159,11 @@ def _leading(optimizer, kind, values) -> list:
         optimizer.iterations.assign(np.asarray(counts[0]).astype("int32"))
         return []
     return [counts[0]]
+
+
+def _is_count(value) -> bool:
+    """Whether a number can be one of steps."""
+    return math.isfinite(value) and 0 <= value < 2**63 and float(value).is_integer()
 
 
 def _trainable_in_file(plans, params) -> list:

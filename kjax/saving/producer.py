@@ -42,7 +42,8 @@ class Producer(NamedTuple):
 TODAY = Producer((2, 2, 4), False, "tensorflow")
 
 # Keras 1 joined a layer's name and its array's by '_', later versions by '/'
-_KERAS1_NAME = re.compile(r"_(W|b|U|gamma|beta|running_mean|running_std|[WUb]_\w+)(:0)?$")
+_KERAS1_NAME = re.compile(r"_(W|b|U|gamma|beta|running_mean|running_std)$")
+_KERAS1_GATE = re.compile(r"\w+?_[WUb]_")  # of a name read backwards, so that one pass finds it
 
 
 def parse_producer(text, backend=None, where="producer"):
@@ -59,6 +60,11 @@ def parse_producer(text, backend=None, where="producer"):
     if tail in BACKENDS:
         backend = tail
     return Producer(version, tail.startswith("tf") or (2, 4) <= version < (3,), backend)
+
+
+def _is_keras1(name) -> bool:
+    stem = name.removesuffix(":0")
+    return bool(_KERAS1_NAME.search(stem) or _KERAS1_GATE.match(stem[::-1]))
 
 
 def producer_of(*gates, names=()):
@@ -79,6 +85,6 @@ def producer_of(*gates, names=()):
         backend = "tensorflow" if all(n.endswith(":0") for n in names) else "theano"
     if version is not None:
         return parse_producer(version, backend, gates[0].where + "@keras_version")
-    if not any("/" in n for n in names) and any(_KERAS1_NAME.search(n) for n in names):
+    if not any("/" in n for n in names) and any(map(_is_keras1, names)):
         return Producer((1,), False, backend)
     return None

@@ -110,6 +110,6 @@ def parse_schedule(described) -> Schedule:
     schedule = Schedule(name, tuple(settings))
     try:
         schedule.initial  # noqa: B018
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"its learning rate, a {name}, cannot be computed from {config!r:.200}: {error}") from None
     return schedule

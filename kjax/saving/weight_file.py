@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kjax.saving.bounded import first_twice
 from kjax.saving.errors import CorruptFileError
 
 __all__ = ["StoredLayer", "stored_layers"]
@@ -45,8 +46,8 @@ def stored_layers(gate) -> list:
         CorruptFileError: when a layer stands twice or an array is missing.
     """
     names = gate.texts("layer_names")
-    if len(set(names)) != len(names):
-        twice = next(n for n in names if names.count(n) > 1)
+    twice = first_twice(names)
+    if twice is not None:
         raise CorruptFileError(f"{gate.where}@layer_names", f"the layer {twice[:80]!r} stands there twice.")
     return [stored_layer(gate, name) for name in names]
 
@@ -55,7 +56,7 @@ def stored_layer(gate, name) -> StoredLayer:
     """The arrays of the layer of this name."""
     group = gate.group(name)
     weights = group.texts("weight_names")
-    if len(set(weights)) != len(weights):
-        twice = next(n for n in weights if weights.count(n) > 1)
+    twice = first_twice(weights)
+    if twice is not None:
         raise CorruptFileError(f"{group.where}@weight_names", f"the array {twice[:80]!r} stands there twice.")
     return StoredLayer(name, weights, [group.header(n) for n in weights], group)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
 import shutil
 import stat
 import struct
-import tarfile
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+
+from kjax.utils.tar_reader import BLOCK, TarError, is_tar_header, tar_members
 
 MAX_MEMBERS = 500_000
 # An archive may unpack to this many times its size. Compressed zeros reach 1000, data sets stay below 20.
@@ -23,6 +24,33 @@ FREE_BYTES = 1 << 30  # up to this size no ratio is asked for
 _BLOCK = 1 << 20
 _PART = ".unpacking-"
 _CODEC_ERRORS = (lzma.LZMAError, zlib.error, struct.error)
+# what the readers end in on damaged archives
+_DAMAGE = (
+    TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    OverflowError,
+    UnicodeError,
+    *_CODEC_ERRORS,
+)
+
+
+class ArchiveError(ValueError):
+    """An archive that is damaged or refused; nothing of it was unpacked.
+
+    Args:
+        archive: its path.
+        reason: what is wrong.
+    """
+
+    def __init__(self, archive, reason):
+        super().__init__(f"{archive}: {reason}")
+        self.archive, self.reason = archive, reason
+
+    def __reduce__(self):
+        return type(self), (self.archive, self.reason)
 
 
 def extract_archive(file_path, path=".", archive_format="auto") -> bool:
@@ -58,23 +86,26 @@ def _unpack_whole(archive: Path, target: Path, unpack) -> None:
     try:
         try:
             unpack(archive, _Staging(archive, staging))
-        except (tarfile.TarError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError, *_CODEC_ERRORS) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # the disk's trouble, not the archive's
+        except ArchiveError:
+            raise
+        except (*_DAMAGE, ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # the disk's trouble
                 raise
-            raise ValueError(f"{archive}: damaged archive, nothing was unpacked: {error}") from error
-        _move_into(staging, target)
+            reason = str(error) or type(error).__name__
+            raise ArchiveError(archive, f"damaged archive, nothing was unpacked: {reason}") from error
+        _move_into(archive, staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _move_into(source: Path, target: Path) -> None:
+def _move_into(archive: Path, source: Path, target: Path) -> None:
     """Moves the entries of `source` into `target`, file by file where a folder exists already."""
     for entry in sorted(source.iterdir()):
         place = target / entry.name
         if entry.is_dir() and place.is_dir():
-            _move_into(entry, place)
+            _move_into(archive, entry, place)
         elif place.is_dir():
-            raise ValueError(f"{place} is a folder where the archive has a file")
+            raise ArchiveError(archive, f"{place} is a folder where the archive has a file")
         else:
             os.replace(entry, place)
 
@@ -91,7 +122,7 @@ class _Staging:
 
     def refuse(self, member: str, reason: str):
         shown = member if len(member) <= 120 else member[:120] + "..."
-        raise ValueError(f"{self.archive}: refused, nothing was unpacked: member {shown!r} {reason}")
+        raise ArchiveError(self.archive, f"refused, nothing was unpacked: member {shown!r} {reason}")
 
     def claim(self, name: str, is_folder: bool) -> Path:
         """The path for a member; refuses names that leave the folder or come twice."""
@@ -172,30 +203,25 @@ def _decompressed(archive: Path):
 def _is_tar(archive: Path) -> bool:
     try:
         with _decompressed(archive) as stream:
-            header = stream.read(tarfile.BLOCKSIZE)
-        tarfile.TarInfo.frombuf(header, tarfile.ENCODING, "surrogateescape")
+            return is_tar_header(stream.read(BLOCK))
     except EOFError:  # the stream breaks off: unpacking says so
         return True
-    except (tarfile.HeaderError, OSError, *_CODEC_ERRORS) as error:
+    except (OSError, *_CODEC_ERRORS) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         return False
-    return True
 
 
 def _unpack_tar(archive: Path, staging: _Staging) -> None:
     with _decompressed(archive) as stream:
-        counted: Any = _Counted(stream, staging)  # tarfile asks no more of a stream than read
-        with tarfile.open(fileobj=counted, mode="r|") as tar:
-            for member in tar:
-                tar.members = []  # type: ignore[attr-defined]  # tarfile would remember every header
-                if member.isdir():
-                    staging.add_folder(member.name)
-                elif member.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
-                    content = tar.extractfile(member)
-                    staging.add_file(member.name, content, member.size, bool(member.mode & stat.S_IXUSR))
-                else:
-                    staging.refuse(member.name, "is a link, a device or another special file")
+        counted = _Counted(stream, staging)
+        for member in tar_members(counted):
+            if member.kind == "folder":
+                staging.add_folder(member.name)
+            elif member.kind == "file":
+                staging.add_file(member.name, member.stream, member.size, member.executable)
+            else:
+                staging.refuse(member.name, "is a link, a device or another special file")
         while counted.read(_BLOCK):  # to the end, where the checksums of compressed files are
             pass
 
