@@ -10,6 +10,7 @@ from kjax.backend.config import epsilon
 from kjax.backend.elementwise import clip, maximum
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, tensor_op
 from kjax.graph import elementwise
+from kjax.nn import activation
 from kjax.nn.normalization import moments
 
 __all__ = [
@@ -25,23 +26,15 @@ __all__ = [
 def relu(x, alpha=0.0, max_value=None, threshold=0.0):
     """f(x) = max_value for x >= max_value, x for threshold <= x < max_value, alpha (x - threshold) below.
 
+    With both `max_value` and a threshold < 0, values between the threshold and 0 become 0.
+
     Args:
         x: tensor.
         alpha: number or tensor: the slope below the threshold.
         max_value: number >= 0, or None for no limit.
         threshold: number.
     """
-    x = as_array(x)
-    if _is_zero(alpha) and _is_zero(threshold):
-        y = jax.nn.relu(x)
-    else:
-        below = jnp.zeros_like(x) if _is_zero(alpha) else alpha * (x - threshold)
-        y = jnp.where(x > threshold, x, below)
-    return y if max_value is None else clip(y, -np.inf, max_value)
-
-
-def _is_zero(x):
-    return isinstance(x, (int, float, np.number)) and x == 0
+    return activation.relu(as_array(x), alpha, max_value, threshold)
 
 
 @tensor_op(rowwise=elementwise)

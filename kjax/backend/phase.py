@@ -20,7 +20,7 @@ __all__ = [
     "set_learning_phase",
 ]
 
-_state: dict = {"fixed": None, "symbol": None}
+_state: dict = {"fixed": None, "built_for": None, "symbol": None}
 
 
 @tensor_op(context=True, always=True)
@@ -33,8 +33,9 @@ def learning_phase():
 
     As an input of `K.function` it is fed 0 (test) or 1 (training).
     """
-    if _state["fixed"] is not None:
-        return _state["fixed"]
+    fixed = fixed_phase()
+    if fixed is not None:
+        return fixed
     if _state["symbol"] is None:
         symbol = keras_learning_phase()
         if not isinstance(symbol, KerasTensor):
@@ -57,20 +58,25 @@ def set_learning_phase(value):
 
 
 def fixed_phase():
-    """0 or 1 after `set_learning_phase`, else None."""
-    return _state["fixed"]
+    """0 or 1 after `set_learning_phase` or within `built_for`, else None."""
+    return _state["fixed"] if _state["built_for"] is None else _state["built_for"]
+
+
+def tests_while_training() -> bool:
+    """Whether `set_learning_phase(0)` alone makes what is built now act as in the test phase: averages still move."""
+    return _state["fixed"] == 0 and _state["built_for"] is None
 
 
 @contextlib.contextmanager
 def built_for(training):
     """`with built_for(False):` what is built inside is for the test phase; None or a tensor: for any."""
-    before = _state["fixed"]
+    before = _state["built_for"]
     if isinstance(training, (bool, int)):
-        _state["fixed"] = int(training)
+        _state["built_for"] = int(training)
     try:
         yield
     finally:
-        _state["fixed"] = before
+        _state["built_for"] = before
 
 
 def forget_phase() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from kjax.callbacks.base import Callback
@@ -94,7 +95,8 @@ class ProgbarLogger(Callback):
         self.seen, self.begun = 0, time.monotonic()
         if self.verbose:
             print(f"Epoch {epoch + 1}/{self.epochs}")
-            self.target = self.params["steps"] if self.use_steps else self.params["samples"]
+            target = self.params["steps"] if self.use_steps else self.params["samples"]
+            self.target = None if target is None else math.ceil(target)
             self.bar = Progbar(self.target, verbose=self.verbose, stateful_metrics=self.params["metrics"])
 
     def on_batch_end(self, batch, logs=None):

@@ -98,7 +98,7 @@ class Compilation(StepFunctions):
         reported += [Reported(*added) for added in added_metrics(self, [r.name for r in reported])]
         total = None
         for o in objectives:
-            value = o.value if o.weight == 1.0 else o.value * o.weight
+            value = o.value if isinstance(o.weight, float) and o.weight == 1.0 else o.value * o.weight
             total = value if total is None else total + value
         for penalty in penalties:
             total = penalty if total is None else total + penalty

@@ -14,9 +14,11 @@ from kjax.engine import loop
 from kjax.engine.data import check_lengths
 from kjax.engine.feeds import Feed
 from kjax.engine.logs import BatchLogs, Logs
+from kjax.engine.looks import warn_of_loss
 from kjax.engine.phases import Phase
 from kjax.engine.prefetch import Making, Prefetch
 from kjax.engine.sizes import BatchSizes
+from kjax.utils.arguments import step_count
 from kjax.utils.data_utils import Sequence
 
 __all__ = [
@@ -75,15 +77,24 @@ def _steps(generator, steps, argument, what) -> int:
             f"{what}: a generator, an iterator or a keras.utils.Sequence is required; got {type(generator).__name__}."
         )
     if steps is not None:
-        if isinstance(steps, bool) or steps != int(steps) or steps < 1:
-            raise ValueError(f"{what}: `{argument}` must be an integer >= 1; got {steps!r}.")
-        return int(steps)
+        return step_count(steps, f"{what}: `{argument}`")
     if isinstance(generator, Sequence):
-        return len(generator)
+        return _length(generator)
     raise ValueError(
         f"`{argument}=None` is only valid for a generator based on the `keras.utils.Sequence` class. "
-        f"Please specify `{argument}`."
+        f"Please specify `{argument}`: a generator does not end, so {what} has to be told, as by "
+        f"{argument}=samples // batch_size."
     )
+
+
+def _length(sequence) -> int:
+    try:
+        return len(sequence)
+    except TypeError:
+        raise TypeError(
+            f"`__len__` of {type(sequence).__name__} must return an integer, the number of batches: "
+            f"int(np.ceil(samples / batch_size)); got {type(sequence).__len__(sequence)!r}."
+        ) from None
 
 
 def _unpack(batch):
@@ -103,10 +114,14 @@ def _batches(model, source, kind, what, making, shuffle=False, class_weight=None
         if kind == "predict":
             x = given[0] if isinstance(given, tuple) and len(given) in (2, 3) else given
             xs = model._standardize_x(x)
-            feed = Feed(xs, [], check_lengths(xs, [], []))
+            feed = Feed(xs, [], check_lengths(xs, [], [], may_be_empty=True))
+            if not feed.size:
+                return ((None, xs), None), 0
         else:
             x, y, w = _unpack(given)
             feed = model._standardized(x, y, w, class_weight)
+            if kind == "train" and number == 0:
+                model._look_at(feed)
         executor = model._executor(kind)
         batch, rows = model._whole(feed, executor, sizes)
         if kind == "predict":
@@ -145,23 +160,25 @@ def fit_generator(model, asked: GeneratorFit):
         names = model.metrics_names
         params = {
             "epochs": asked.epochs,
-            "steps": steps,
+            "steps": steps if asked.steps_per_epoch is None else asked.steps_per_epoch,
             "verbose": asked.verbose,
-            "do_validation": validation_data is not None,
-            "metrics": [*names, *["val_" + n for n in names]] if validation_data is not None else list(names),
+            "do_validation": from_generator or held is not None,
+            "metrics": [*names, *["val_" + n for n in names]],  # as in Keras, validated or not
         }
         watched = model._callbacks(asked.callbacks, asked.verbose, params, "steps", held)
 
         def run():
+            lost = False
             for epoch in range(asked.initial_epoch, asked.epochs):
-                figures, batch_size = _train_epoch(model, epoch, batches, steps, watched)
-                logs = Logs(figures)
-                due = validation_data is not None and loop.is_due(asked.validation_freq, epoch)
+                figures = _train_epoch(model, epoch, batches, steps, watched)
+                logs = Logs(figures.averages())
+                lost = lost or warn_of_loss(figures, epoch)
+                due = (from_generator or held is not None) and loop.is_due(asked.validation_freq, epoch)
                 if due and not model.stop_training:
                     phase = Phase("test", watched)
                     if held is not None:
                         # all of it, whatever validation_steps says, as in Keras
-                        values = loop.test_loop(model, held, min(batch_size, held.size), phase)
+                        values = loop.test_loop(model, held, min(figures.largest, held.size), phase)
                     else:
                         values = _evaluate(model, held_batches, validation_steps, phase)
                     logs.update({"val_" + n: v for n, v in zip(model.metrics_names, values, strict=True)})
@@ -173,7 +190,7 @@ def fit_generator(model, asked: GeneratorFit):
 
 
 def _train_epoch(model, epoch, batches, steps, watched):
-    """One epoch: (its figures, the size of its largest batch)."""
+    """One epoch; gives its Figures."""
     model._reset_metrics()
     watched.on_epoch_begin(epoch, Logs())
     figures = loop.Figures(model.metrics_names, model.stateful_metric_names)
@@ -200,7 +217,7 @@ def _train_epoch(model, epoch, batches, steps, watched):
             in_flight.pop(0).block_until_ready()
         if model.stop_training:
             break
-    return figures.averages(), figures.largest
+    return figures
 
 
 def evaluate_generator(model, generator, steps, making: Making, verbose, callbacks=None) -> list:
@@ -239,10 +256,14 @@ def predict_generator(model, generator, steps, making: Making, verbose, callback
     phase = model._phase("predict", callbacks, verbose, {"steps": steps}, steps)
     parts: list = []
     waiting: list = []
+    empty: list = []
     phase.begin()
     with _batches(model, generator, "predict", "predict_generator", making) as batches:
         for number in range(steps):
             (batch, rows), size = batches.take()
+            if not size:
+                empty = model._empty_outputs(batch[1])
+                continue
             phase.batch_begins(number, size)
             executor = model._executor("predict")
             _, outputs = executor.forward(batch, rows, *model._next_key(executor), placement=model._placement)
@@ -252,4 +273,4 @@ def predict_generator(model, generator, steps, making: Making, verbose, callback
                 parts.append(executor.on_host(*waiting.pop(0)))
         parts.extend(executor.on_host(*last) for last in waiting)
     phase.end()
-    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)] if parts else empty

@@ -8,7 +8,9 @@ import numpy as np
 
 from kjax import losses
 from kjax.backend.sparse import is_scipy_sparse
+from kjax.engine import cures, looks, weighting
 from kjax.engine import data as data_room
+from kjax.engine.arrays import as_array
 from kjax.engine.base_layer import to_list, unlist
 from kjax.engine.feeds import Feed
 from kjax.engine.input_layer import Input, InputLayer
@@ -59,8 +61,11 @@ class Intake:
 
     def _build_from(self, x):
         """Builds a model that waited for its first data."""
-        given = x.values() if isinstance(x, dict) and not is_scipy_sparse(x) else to_list(x)
-        arrays = [np.asarray(a) if not hasattr(a, "shape") else a for a in given]
+        if isinstance(x, dict) and not is_scipy_sparse(x):
+            given = list(x.values())
+        else:
+            given = [x] if isinstance(x, list) and len(x) and np.ndim(x[0]) == 0 else to_list(x)
+        arrays = [as_array(a, f"input {i}", "input") for i, a in enumerate(given)]
         shapes = [(None, *(a.shape[1:] if len(a.shape) > 1 else (1,))) for a in arrays]
         dtypes = [str(a.dtype) if np.dtype(a.dtype).kind in "iub" else None for a in arrays]
         if hasattr(self, "add"):
@@ -93,11 +98,12 @@ class Intake:
         targets = data_room.standardize(y, names, None, [o.target.dtype for o in fed], "target")
         checked = []
         for target, o, shape in zip(targets, fed, shapes, strict=True):
-            output_shape = tuple(self.outputs[o.position].shape)
-            target = data_room.with_class_axis(target, loss_name(o.loss), output_shape)
-            checked.append(data_room.check_target(target, loss_name(o.loss), o.name, output_shape))
+            output_shape, loss = tuple(self.outputs[o.position].shape), loss_name(o.loss)
+            target = data_room.with_class_axis(target, loss, output_shape)
+            checked.append(data_room.check_target(target, loss, o.name, output_shape))
             if shape is not None:
-                data_room.check_shape(target, o.name, shape, "target")
+                cure = functools.partial(cures.of_target, output=output_shape, loss=loss)
+                data_room.check_shape(target, o.name, shape, "target", cure=cure)
         return checked
 
     @staticmethod
@@ -105,14 +111,16 @@ class Intake:
         """Targets are as wide as the output, except for a user's own loss, which may take anything."""
         return getattr(losses, loss_name(objective.loss), None) is not None
 
-    def _standardized(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None) -> Feed:
+    def _standardized(
+        self, x, y=None, sample_weight=None, class_weight=None, batch_size=None, may_be_empty=False
+    ) -> Feed:
         """Everything a training or test step is fed with, checked."""
         xs = self._standardize_x(x)
         ys = self._standardize_y(y)
         weights = [None] * len(self._objectives)
         if sample_weight is not None or class_weight is not None:
             weights = self._sample_weights(sample_weight, class_weight, xs, ys)
-        size = data_room.check_lengths(xs, ys, weights, self._rows_of_tensors())
+        size = data_room.check_lengths(xs, ys, weights, self._rows_of_tensors(), may_be_empty)
         self._check_stateful_size(size, batch_size)
         return Feed([*xs, *ys], weights, size)
 
@@ -120,7 +128,12 @@ class Intake:
         targets = iter(ys)
         names = [o.name for o in self._objectives]
         per_objective = [next(targets) if o.feed else xs[0] if xs else o.target for o in self._objectives]
-        return data_room.sample_weights(sample_weight, class_weight, per_objective, names, self.sample_weight_modes)
+        return weighting.sample_weights(sample_weight, class_weight, per_objective, names, self.sample_weight_modes)
+
+    def _look_at(self, feed) -> None:
+        """Warns of what is wrong with the numbers of a feed."""
+        fed = [o for o in self._objectives if o.feed]
+        looks.look_at_data(feed, self._feed_input_names, [(o.name, loss_name(o.loss)) for o in fed])
 
     def _rows_of_tensors(self):
         """How many rows the inputs have where all of them are tensors of known values; None where some are fed."""

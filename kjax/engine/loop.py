@@ -9,6 +9,7 @@ import numpy as np
 
 from kjax.engine.feeds import Feed
 from kjax.engine.logs import BatchLogs, Logs
+from kjax.engine.looks import warn_of_loss
 from kjax.engine.phases import Phase
 from kjax.engine.progress import SampleOrder
 from kjax.engine.sizes import bucket
@@ -31,6 +32,8 @@ class Figures:
         self.seen = 0
         self.largest = 1  # of the batches
         self.last = None
+        self.steps = 0
+        self.lost_at = self.lost = None  # the first step whose loss was not finite, and that loss
 
     def add(self, logs, sizes, start=0):
         """Logs (steps, n) or (n,) still on the device, and the sizes of the batches from row `start` on."""
@@ -44,6 +47,10 @@ class Figures:
             self.total += np.asarray(sizes, "float64") @ values
             self.seen += int(np.sum(sizes))
             self.last = values[-1]
+            if self.lost_at is None and len(self.names) and not np.isfinite(self.total[0]):
+                lost = int(np.argmin(np.isfinite(values[:, 0])))
+                self.lost_at, self.lost = self.steps + lost, values[lost, 0]
+            self.steps += len(sizes)
 
     def values(self, ready_only=False) -> list:
         """One number per name; none before the first batch."""
@@ -95,6 +102,7 @@ def fit_loop(
     if validate is not None:
         is_due(validation_freq, 0)
     last = np.arange(feed.size)
+    lost = False
     for epoch in range(initial_epoch, epochs):
         model._reset_metrics()
         callbacks.on_epoch_begin(epoch, Logs())
@@ -110,6 +118,7 @@ def fit_loop(
             _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures)
         samples.finish()
         logs = Logs(figures.averages())
+        lost = lost or warn_of_loss(figures, epoch)
         if validate is not None and is_due(validation_freq, epoch) and not model.stop_training:
             logs.update(validate())
         callbacks.on_epoch_end(epoch, logs)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import NamedTuple
+import warnings
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from kjax import activations, losses
 from kjax import backend as K
 from kjax.engine.base_layer import to_list
+from kjax.engine.looks import look_at_output
 from kjax.engine.registry import room
 from kjax.graph import KerasTensor, Variable, op
 from kjax.graph.padded import Padded, mean_over, padded_rule, propagate
@@ -63,10 +65,9 @@ def weighted_mean(ctx, score, weights=None, mask=None, scaling=(True, True)):
 
     A mask scales to its mean; weights of rank r apply after averaging over the axes past r, and scale to the share of
     weights that are not zero; neither where `scaling` (see `Scaling`) says so. Rows the context calls invalid count for
-    nothing.
+    nothing. A score that is one number for the batch counts for each of its samples, as in Keras.
     """
-    score = _as_float(jnp.asarray(score))
-    return score if score.ndim == 0 else _weighted_mean(ctx.rows, score, weights, mask, Scaling(*scaling))
+    return _weighted_mean(ctx.rows, _as_float(jnp.asarray(score)), weights, mask, Scaling(*scaling))
 
 
 @padded_rule(weighted_mean)
@@ -80,8 +81,13 @@ def _as_float(score):
 
 
 def _weighted_mean(rows, score, weights, mask, scaling):
-    """`weighted_mean` of a score of rank >= 1; the arrays may be Padded."""
+    """`weighted_mean`; the arrays may be Padded."""
     dtype = score.dtype
+    factor = weights if mask is None else mask
+    if score.ndim == 0:
+        if factor is None:
+            return score
+        score = propagate(lambda s, f: jnp.broadcast_to(s, f.shape), [score, factor])
 
     def mean(x):
         if rows is None and not isinstance(x, Padded):
@@ -114,7 +120,7 @@ class Objective(NamedTuple):
         target: placeholder of the targets, or a tensor the user gave.
         sample_weight: placeholder, rank 1 or (temporal) 2.
         value: scalar tensor, the weighted loss.
-        weight: its factor in the total.
+        weight: its factor in the total, a number or a tensor.
         feed: whether the target comes with the data.
     """
 
@@ -124,7 +130,7 @@ class Objective(NamedTuple):
     target: KerasTensor
     sample_weight: KerasTensor
     value: KerasTensor
-    weight: float
+    weight: Any
     feed: bool
 
 
@@ -136,17 +142,26 @@ class Reported(NamedTuple):
     stateful: object
 
 
-def nested(argument, names, what) -> list:
+def nested(argument, names, what, strict=True) -> list:
     """One entry per output of an argument given for one output, as a list, or as a dict by output name.
+
+    Args:
+        strict: whether a name that no output has is an error; else a warning says that it is ignored.
 
     Raises:
         ValueError: for unknown names or a list of another length.
     """
     if isinstance(argument, dict):
         unknown = [k for k in argument if k not in names]
-        if unknown:
+        if unknown and strict:
             raise ValueError(
                 f"Unknown entry in {what} dictionary: {unknown[0]!r}. Only expected the following keys: {list(names)}."
+            )
+        if unknown:
+            warnings.warn(
+                f"{what} names {unknown[0]!r}, which is ignored, as in Keras; the outputs are {list(names)}.",
+                UserWarning,
+                stacklevel=6,
             )
         return [argument.get(n) for n in names]
     if isinstance(argument, (list, tuple)):
@@ -191,7 +206,7 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
     else:
         entries = [loss] * len(names)
     factors = nested(loss_weights, names, "loss_weights")
-    if isinstance(loss_weights, (int, float)) and len(names) > 1:
+    if isinstance(loss_weights, (int, float, Variable)) and len(names) > 1:
         raise ValueError(
             f"loss_weights must be a list or a dict with one factor per output {list(names)}; got {loss_weights!r}."
         )
@@ -210,6 +225,7 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
                 f"Found a sample_weight_mode 'temporal' for output {name!r} of shape {tuple(output.shape)}. "
                 "Timestep-wise sample weighting needs an output with at least 3 dimensions."
             )
+        look_at_output(output, name, loss_name(fn))
         target = given[i]
         if target is None:
             target = KerasTensor(_target_shape(fn, output.shape), _in_full(output.dtype), name=name + "_target:0")
@@ -229,11 +245,15 @@ def make_objectives(model, loss, loss_weights, sample_weight_mode, target_tensor
     return objectives
 
 
-def _factor(value, name) -> float:
+def _factor(value, name):
+    if isinstance(value, (KerasTensor, Variable)):  # annealed by `K.set_value`
+        return value
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"loss_weights must hold numbers; got {value!r:.100} for output {name!r}.") from None
+        raise TypeError(
+            f"loss_weights must hold numbers or variables; got {value!r:.100} for output {name!r}."
+        ) from None
 
 
 def _scores(fn, target, output):
@@ -295,7 +315,7 @@ _CROSSENTROPY = ("crossentropy", "ce")
 
 def _metric_function(metric, objective, output):
     """The function and the short name of a metric as the user gave it."""
-    if metric in _ACCURACY or metric in _CROSSENTROPY:
+    if isinstance(metric, str) and metric in (*_ACCURACY, *_CROSSENTROPY):
         kind = "accuracy" if metric in _ACCURACY else "crossentropy"
         if output.shape[-1] == 1 or loss_name(objective.loss) == "binary_crossentropy":
             name = "binary_" + kind
@@ -365,10 +385,13 @@ def collect(argument, names, what) -> list:
     if not argument:
         return [[] for _ in names]
     if isinstance(argument, dict):
-        return [to_list(m) if m is not None else [] for m in nested(argument, names, what)]
+        return [to_list(m) if m is not None else [] for m in nested(argument, names, what, strict=False)]
     if not isinstance(argument, (list, tuple)):
+        if isinstance(argument, str) or callable(argument):
+            room("metrics").get(argument)  # a wrong name is worth more words than the missing brackets
         raise TypeError(
-            f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {argument!r:.200}"
+            f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {argument!r:.200}; "
+            f"write {what}=[{argument!r:.100}]."
         )
     if len(names) > 1 and any(isinstance(m, (list, tuple)) for m in argument):
         return [list(to_list(m)) if m is not None else [] for m in nested(argument, names, what)]

@@ -176,6 +176,7 @@ class StepFunctions:
             raise RuntimeError("You must compile your model before using it.")
         if kind == "train":
             self._check_trainable_weights_consistency()
+            self._compiled_executor(kind)  # the optimizer has its state from here on
         if self.__dict__.get(f"{kind}_function") is None:
             self.__dict__[f"{kind}_function"] = StepFunction(self, kind)
 

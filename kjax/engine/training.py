@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from kjax.engine import data as data_room
 from kjax.engine import generator_loop, loop
 from kjax.engine.base_layer import unlist
 from kjax.engine.compilation import Compilation
+from kjax.engine.executor import in_floatx
 from kjax.engine.feeds import Feed
 from kjax.engine.flax_bridge import FlaxBridge
 from kjax.engine.intake import Intake
@@ -20,7 +22,7 @@ from kjax.engine.progress import Progress
 from kjax.engine.registry import room
 from kjax.engine.rescue import rescued
 from kjax.engine.shortcut import Shortcut
-from kjax.utils.arguments import given
+from kjax.utils.arguments import given, step_count
 
 __all__ = ["Model"]
 
@@ -98,7 +100,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             sample_weight: array (samples,), or (samples, time) in temporal mode.
             initial_epoch: number of the first epoch.
             steps_per_epoch: steps per epoch, each on all of the data; `batch_size` must be None then. Of a generator:
-                batches per epoch.
+                batches per epoch. A number that is no integer is rounded up.
             validation_steps: with `steps_per_epoch`, steps per validation, likewise.
             validation_freq: int, validate every so many epochs; or a list of the epochs, counted from 1.
             max_queue_size, workers, use_multiprocessing: how batches of a generator are prepared ahead.
@@ -138,14 +140,17 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             raise ValueError(
                 "If fitting from data tensors, you should specify the `steps_per_epoch` argument; else pass x and y."
             )
-        whole = _is_whole(batch_size, steps_per_epoch, "steps_per_epoch")
+        whole, steps_per_epoch = _whole_steps(batch_size, steps_per_epoch, "steps_per_epoch")
         if validation_steps is not None and not whole:
             raise ValueError(
                 "Can only use `validation_steps` when doing step-wise training, i.e. `steps_per_epoch` must be set."
             )
+        if validation_steps is not None:
+            validation_steps = step_count(validation_steps, "validation_steps")
         checked_size = None if whole else _batch_size(batch_size)
         feed = self._standardized(x, y, sample_weight, class_weight, checked_size)
         feed, held = self._validation_feed(feed, validation_split, validation_data, checked_size)
+        self._look_at(feed)
         batch_size = feed.size if whole else checked_size
         if verbose and held is not None:
             print(f"Train on {feed.size} samples, validate on {held.size} samples")
@@ -232,19 +237,21 @@ class Model(Compilation, Intake, FlaxBridge, Network):
                     "val_sample_weights) "
                     f"items; got {type(given).__name__} with {len(given) if hasattr(given, '__len__') else '?'} items."
                 )
-            return feed, self._standardized(given[0], given[1], given[2] if len(given) == 3 else None, None, batch_size)
+            held = self._standardized(
+                given[0], given[1], given[2] if len(given) == 3 else None, None, batch_size, may_be_empty=True
+            )
+            return feed, held if held.size else _no_validation("validation_data holds no sample")
         if not split:
             return feed, None
         if not isinstance(split, numbers.Real):
             raise TypeError(f"validation_split must be a number in [0, 1); got {split!r}.")
-        if not 0.0 < split < 1.0:
+        if not 0.0 < split <= 1.0:
             raise ValueError(f"validation_split must be in [0, 1); got {split!r}.")
-        at = int(feed.size * (1.0 - split))
-        if at < 1 or at == feed.size:
-            raise ValueError(
-                f"validation_split={split} of {feed.size} samples leaves none for "
-                f"{'training' if at < 1 else 'validation'}."
-            )
+        at = feed.size if split == 1.0 else int(feed.size * (1.0 - split))
+        if at < 1:
+            raise ValueError(f"validation_split={split} of {feed.size} samples leaves none for training.")
+        if at == feed.size:
+            return feed, _no_validation(f"validation_split={split} of {feed.size} samples keeps none for it")
         parts = [
             Feed(
                 [data_room.cut(x, a, b) for x in feed.data],
@@ -286,7 +293,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             return self.evaluate_generator(
                 x, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=callbacks
             )
-        whole = _is_whole(batch_size, steps, "steps")
+        whole, steps = _whole_steps(batch_size, steps, "steps")
         checked_size = None if whole else _batch_size(batch_size)
         feed = self._standardized(x, y, sample_weight, None, checked_size)
         batch_size = feed.size if whole else checked_size
@@ -325,9 +332,11 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             return self.predict_generator(
                 x, steps, max_queue_size, workers, use_multiprocessing, verbose, callbacks=callbacks
             )
-        whole = _is_whole(batch_size, steps, "steps")
+        whole, steps = _whole_steps(batch_size, steps, "steps")
         xs = self._standardize_x(x)
-        size = data_room.check_lengths(xs, [], [], self._rows_of_tensors())
+        size = data_room.check_lengths(xs, [], [], self._rows_of_tensors(), may_be_empty=True)
+        if not size:
+            return unlist(self._empty_outputs(xs))
         batch_size = size if whole else _batch_size(batch_size)
         self._check_stateful_size(size, batch_size)
         params = {"batch_size": None if whole else batch_size, "samples": size, "steps": steps}
@@ -337,6 +346,13 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         if self._shortcut is None and "predict" in self._executors:
             self._shortcut = Shortcut(self, _BATCH_SIZE)
         return unlist(outputs)
+
+    def _empty_outputs(self, xs) -> list:
+        """The outputs for no sample: arrays (0, ...); a row of zeros tells the sizes that the model leaves open."""
+        if any(None in t.shape[1:] for t in self.outputs) and not self.stateful:
+            row = Feed([np.zeros((1, *x.shape[1:]), x.dtype) for x in xs], [], 1)
+            return [y[:0] for y in loop.predict_loop(self, row, 1, unwatched("predict"))]
+        return [in_floatx(np.zeros((0, *(n or 0 for n in t.shape[1:])), t.dtype)) for t in self.outputs]
 
     def _phase(self, kind, callbacks, verbose, params, target) -> Phase:
         """Who looks on at an evaluation or prediction."""
@@ -380,7 +396,9 @@ class Model(Compilation, Intake, FlaxBridge, Network):
     def predict_on_batch(self, x):
         """The outputs for one batch x, an array or a list of arrays as from `predict`."""
         xs = self._standardize_x(x)
-        size = data_room.check_lengths(xs, [], [], self._rows_of_tensors())
+        size = data_room.check_lengths(xs, [], [], self._rows_of_tensors(), may_be_empty=True)
+        if not size:
+            return unlist(self._empty_outputs(xs))
         with rescued(self, "predict_on_batch", "predict"):
             return unlist(loop.predict_loop(self, Feed(xs, [], size), size, unwatched("predict")))
 
@@ -448,6 +466,10 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             return unlist(generator_loop.predict_generator(self, generator, steps, making, verbose, callbacks))
 
 
+def _no_validation(why) -> None:
+    warnings.warn(f"{why}: the model is trained without validation, as in Keras.", UserWarning, stacklevel=4)
+
+
 def _list_of_callbacks(callbacks) -> list:
     if callbacks is not None and not isinstance(callbacks, (list, tuple, room("callbacks").CallbackList)):
         raise TypeError(f"callbacks must be a list of Callback; got {type(callbacks).__name__}.")
@@ -465,15 +487,13 @@ def _check_epochs(epochs, initial_epoch):
             raise TypeError(f"{name} must be an integer; got {value!r}.")
 
 
-def _is_whole(batch_size, steps, argument) -> bool:
-    """Whether every step takes all the data: when their number is given, as in Keras."""
+def _whole_steps(batch_size, steps, argument) -> tuple:
+    """Whether every step takes all the data, as in Keras when their number is given, and that number."""
     if steps is None:
-        return False
+        return False, None
     if batch_size is not None:
         raise ValueError(f"If {argument} is set, the `batch_size` must be None.")
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise ValueError(f"{argument} must be an integer >= 1; got {steps!r}.")
-    return True
+    return True, step_count(steps, argument)
 
 
 def _batch_size(batch_size) -> int:

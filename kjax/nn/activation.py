@@ -5,10 +5,35 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kjax.nn.module import Module
 
-__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU", "relu"]
+
+
+def relu(x, slope=0.0, max_value=None, threshold=0.0):
+    """min(max(p, 0), max_value) - slope max(threshold - x, 0), where p is x above the threshold and 0 elsewhere.
+
+    Without `max_value` p stays as it is: values between a threshold < 0 and 0 are kept.
+
+    Args:
+        slope: number or array.
+        max_value: number >= 0, or None.
+        threshold: number.
+    """
+    zero, edge = jnp.zeros((), x.dtype), jnp.asarray(threshold, x.dtype)
+    y = jax.nn.relu(x) if _is(threshold, 0) else jnp.where(x > edge, x, zero)
+    if max_value is not None:
+        top = jnp.asarray(max_value, x.dtype)
+        # TensorFlow's clipping passes the gradient at its borders, its relu6 does not
+        y = jnp.where(y >= top if _is(max_value, 6) and _is(threshold, 0) else y > top, top, y)
+        y = y if _is(threshold, 0) else jnp.where(y < zero, zero, y)
+    return y if _is(slope, 0) else y - slope * jnp.where(x < edge, edge - x, zero)
+
+
+def _is(x, number) -> bool:
+    return isinstance(x, (int, float, np.number)) and x == number
 
 
 class LeakyReLU(Module):
@@ -63,13 +88,11 @@ class Softmax(Module):
 
 
 class ReLU(Module):
-    """max_value where x >= max_value, x where threshold <= x < max_value, else negative_slope (x - threshold)."""
+    """`relu` with static numbers."""
 
     max_value: float | None = None
     negative_slope: float = 0.0
     threshold: float = 0.0
 
     def __call__(self, x):
-        below = jnp.asarray(self.negative_slope, x.dtype) * (x - jnp.asarray(self.threshold, x.dtype))
-        y = jnp.where(x > jnp.asarray(self.threshold, x.dtype), x, below)
-        return y if self.max_value is None else jnp.minimum(y, jnp.asarray(self.max_value, x.dtype))
+        return relu(x, self.negative_slope, self.max_value, self.threshold)

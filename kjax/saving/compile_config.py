@@ -34,13 +34,14 @@ def compile_arguments(config, producer, custom_objects, where) -> tuple:
         raise ValueError(f"{where}: no optimizer_config in the training configuration.")
     custom = {**_meanings(config, producer), **get_custom_objects(), **(custom_objects or {})}
     optimizer = _optimizer(config["optimizer_config"], producer, custom)
+    own = custom_objects or {}
     later = loss_scaling(config, producer, where) is not None
     arguments = {
         "loss": _named(config.get("loss"), losses, {**losses.LATER, **custom} if later else custom, "loss"),
-        "metrics": _metrics(config.get("metrics"), custom),
+        "metrics": _metrics(config.get("metrics"), custom, own),
         "loss_weights": config.get("loss_weights"),
         "sample_weight_mode": config.get("sample_weight_mode"),
-        "weighted_metrics": _metrics(config.get("weighted_metrics"), custom),
+        "weighted_metrics": _metrics(config.get("weighted_metrics"), custom, own),
     }
     return optimizer, {k: v for k, v in arguments.items() if v is not None}
 
@@ -163,16 +164,22 @@ def _loss_object(config):
     return config
 
 
-def _metrics(value, custom):
+def _metrics(value, custom, own):
+    """Metrics in the structure they are stored in.
+
+    Args:
+        custom: objects by name, those of open scopes, too.
+        own: those that the caller gave for this file: only they go before 'accuracy' and its like, as in Keras.
+    """
     if value in (None, []):
         return None
     if isinstance(value, dict) and not ("class_name" in value and "config" in value):
-        return {k: _metrics(v, custom) for k, v in value.items()}
+        return {k: _metrics(v, custom, own) for k, v in value.items()}
     if isinstance(value, list):
-        found = [_metrics(v, custom) for v in value]
+        found = [_metrics(v, custom, own) for v in value]
         if len(found) == 1 and isinstance(found[0], list):
             return found[0]
         return [f if f is not None else [] for f in found] if any(f is not None for f in found) else None
-    if isinstance(value, str) and value in ("acc", "accuracy", "ce", "crossentropy"):
+    if isinstance(value, str) and value in ("acc", "accuracy", "ce", "crossentropy") and value not in own:
         return value
     return _named(value, metrics, custom, "metric")

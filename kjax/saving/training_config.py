@@ -7,6 +7,7 @@ import warnings
 import jax
 
 from kjax import losses, metrics, optimizers
+from kjax.graph import Variable
 
 __all__ = ["training_config"]
 
@@ -44,7 +45,7 @@ def training_config(model) -> dict | None:
         "metrics": _named(getattr(model, "metrics", None), "metric"),
         "weighted_metrics": _named(getattr(model, "weighted_metrics", None), "metric"),
         "sample_weight_mode": getattr(model, "sample_weight_mode", None),
-        "loss_weights": getattr(model, "loss_weights", None),
+        "loss_weights": _plain(getattr(model, "loss_weights", None)),
     }
     scaling = getattr(model, "_loss_scaling", None)
     if scaling is not None:  # of a model that goes on as another Keras trained it
@@ -70,4 +71,6 @@ def _plain(value):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
+    if isinstance(value, Variable):  # of a weight that is annealed: what it is now
+        value = value.value
     return value.item() if hasattr(value, "item") else value

@@ -1,8 +1,11 @@
-"""Arguments: handing on what a function was called with."""
+"""Arguments: handing on what a function was called with, numbers of steps."""
 
 from __future__ import annotations
 
-__all__ = ["given"]
+import math
+import numbers
+
+__all__ = ["given", "step_count"]
 
 
 def given(scope, *without) -> dict:
@@ -13,3 +16,14 @@ def given(scope, *without) -> dict:
         without: names of arguments to leave out, too.
     """
     return {name: value for name, value in scope.items() if name not in ("self", "kwargs", "__class__", *without)}
+
+
+def step_count(steps, argument) -> int:
+    """How many steps are run until `steps`, a number > 0 such as len(x) / batch_size, are done.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, numbers.Real) or not 0 < steps < math.inf:
+        raise ValueError(f"{argument} must be a number > 0; got {steps!r}.")
+    return math.ceil(steps)
