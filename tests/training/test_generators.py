@@ -229,7 +229,7 @@ def test_steps_are_required_of_generators():
         model.fit_generator(batches())
     with pytest.raises(ValueError, match="`validation_steps=None` is only valid"):
         model.fit_generator(batches(), 2, validation_data=batches())
-    with pytest.raises(ValueError, match="`steps` must be an integer >= 1; got 0"):
+    with pytest.raises(ValueError, match="`steps` must be a number > 0; got 0"):
         model.evaluate_generator(batches(), 0)
     with pytest.raises(TypeError, match="a generator, an iterator or a keras.utils.Sequence is required; got ndarray"):
         model.fit_generator(X, 1)

@@ -193,7 +193,7 @@ def test_steps_on_arrays_take_all_of_them():
             call(x, y, batch_size=4, verbose=0, **name)
     with pytest.raises(ValueError, match="Can only use `validation_steps` when doing step-wise training"):
         m.fit(x, y, validation_data=(x, y), validation_steps=2, verbose=0)
-    with pytest.raises(ValueError, match="steps_per_epoch must be an integer >= 1; got 0"):
+    with pytest.raises(ValueError, match="steps_per_epoch must be a number > 0; got 0"):
         m.fit(x, y, steps_per_epoch=0, verbose=0)
 
 
