@@ -18,6 +18,7 @@ import jax
 from jax import lax
 
 from kjax.nn import conv_cpu
+from kjax.nn.derivatives import differentiable
 from kjax.nn.shapes import effective_size
 
 __all__ = ["Geometry", "forward", "input_gradient", "kernel_gradient"]
@@ -78,43 +79,56 @@ def _choose(cpu, default, a, b, geometry):
     )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def forward(x, w, geometry):
     """The convolution of x with w."""
-    return _choose(conv_cpu.forward, _lax_forward, x, w, geometry)
+    return _forward(geometry, x, w)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def input_gradient(g, w, geometry):
     """The gradient of `sum(forward(x, w) * g)` with respect to x."""
-    return _choose(conv_cpu.input_gradient, _lax_input_gradient, g, w, geometry)
+    return _input_gradient(geometry, g, w)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def kernel_gradient(x, g, geometry):
     """The gradient of `sum(forward(x, w) * g)` with respect to w."""
-    return _choose(conv_cpu.kernel_gradient, _lax_kernel_gradient, x, g, geometry)
+    return _kernel_gradient(geometry, x, g)
 
 
-def _keep(function):
-    return lambda a, b, geometry: (function(a, b, geometry), (a, b))
+def _bilinear(function, pull):
+    """`function(a, b, geometry)`, linear in each of a and b, whose transposes `pull(geometry, (a, b), ct)` gives."""
+
+    def of(geometry, a, b):
+        return function(a, b, geometry)
+
+    def push(geometry, kept, tangents):
+        (a, b), (da, db) = kept, tangents
+        parts = [] if da is None else [derivative(geometry, da, b)]
+        parts += [] if db is None else [derivative(geometry, a, db)]
+        return sum(parts[1:], parts[0])
+
+    derivative = differentiable(of, lambda geometry, a, b: (of(geometry, a, b), (a, b)), push, pull, statics=1)
+    return derivative
 
 
-def _forward_vjp(geometry, kept, ct):
+def _forward_pull(geometry, kept, ct):
     x, w = kept
-    return input_gradient(ct, w, geometry), kernel_gradient(x, ct, geometry)
+    return _input_gradient(geometry, ct, w), _kernel_gradient(geometry, x, ct)
 
 
-def _input_gradient_vjp(geometry, kept, ct):
+def _input_gradient_pull(geometry, kept, ct):
     g, w = kept
-    return forward(ct, w, geometry), kernel_gradient(ct, g, geometry)
+    return _forward(geometry, ct, w), _kernel_gradient(geometry, ct, g)
 
 
-def _kernel_gradient_vjp(geometry, kept, ct):
+def _kernel_gradient_pull(geometry, kept, ct):
     x, g = kept
-    return input_gradient(g, ct, geometry), forward(x, ct, geometry)
+    return _input_gradient(geometry, g, ct), _forward(geometry, x, ct)
 
 
-forward.defvjp(_keep(forward), _forward_vjp)
-input_gradient.defvjp(_keep(input_gradient), _input_gradient_vjp)
-kernel_gradient.defvjp(_keep(kernel_gradient), _kernel_gradient_vjp)
+_forward = _bilinear(functools.partial(_choose, conv_cpu.forward, _lax_forward), _forward_pull)
+_input_gradient = _bilinear(
+    functools.partial(_choose, conv_cpu.input_gradient, _lax_input_gradient), _input_gradient_pull
+)
+_kernel_gradient = _bilinear(
+    functools.partial(_choose, conv_cpu.kernel_gradient, _lax_kernel_gradient), _kernel_gradient_pull
+)

@@ -16,6 +16,8 @@ from jax.experimental import rnn
 from jax.extend import backend
 from jax.lax import Precision, platform_dependent
 
+from kjax.nn.derivatives import differentiable, filled
+
 
 @functools.cache
 def available() -> bool:
@@ -80,10 +82,9 @@ def lstm(scan, x, states, kernel, recurrent, bias):
 
     Returns: (sequence (batch, time, units), (last h, last c)). Call it only where `available()`.
     """
-    return _run(scan, x, states, kernel, recurrent, bias)[0]
+    return _lstm(scan, x, states, kernel, recurrent, bias)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _run(scan, *operands):
     """(result of `lstm`, what cuDNN keeps for its gradient)."""
     reserve = jax.eval_shape(_forward, *operands)[1]
@@ -91,33 +92,44 @@ def _run(scan, *operands):
     return platform_dependent(*operands, cuda=_forward, default=elsewhere)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gradient(scan, operands, sequence, reserve, cotangents):
+def _keep(scan, *operands):
+    result, reserve = _run(scan, *operands)
+    return result, (operands, result[0], reserve)
+
+
+def _push(scan, kept, tangents):
+    # tangents go forwards by the scan: cuDNN has no code for them
+    operands = kept[0]
+    return jax.jvp(scan, operands, filled(tangents, operands))[1]
+
+
+def _pull_of_lstm(scan, kept, cotangents):
+    return _gradient(scan, *kept, cotangents)
+
+
+def _gradient_plain(scan, operands, sequence, reserve, cotangents):
     """Gradients of the operands from those of `lstm`'s result."""
     elsewhere = lambda operands, sequence, reserve, cotangents: _scan_pull(scan, operands, cotangents)
     return platform_dependent(operands, sequence, reserve, cotangents, cuda=_pull, default=elsewhere)
 
 
-def _run_fwd(scan, *operands):
-    out, reserve = _run(scan, *operands)
-    return (out, reserve), (operands, out[0], reserve)
+def _gradient_keep(scan, *given):
+    return _gradient_plain(scan, *given), given
 
 
-def _run_bwd(scan, kept, cotangents):
-    return _gradient(scan, *kept, cotangents[0])
-
-
-def _gradient_fwd(scan, *given):
-    return _gradient(scan, *given), given
-
-
-def _gradient_bwd(scan, given, d_gradients):
+def _gradient_push(scan, given, tangents):
     # a function of the operands and cotangents alone; what cuDNN keeps counts as constant
+    operands, _, _, cotangents = given
+    primals = (operands, cotangents)
+    return jax.jvp(functools.partial(_scan_pull, scan), primals, filled((tangents[0], tangents[3]), primals))[1]
+
+
+def _gradient_pull(scan, given, d_gradients):
     operands, sequence, reserve, cotangents = given
     pull_again = jax.vjp(functools.partial(_scan_pull, scan), operands, cotangents)[1]
     d_operands, d_cotangents = pull_again(d_gradients)
     return d_operands, jnp.zeros_like(sequence), jnp.zeros_like(reserve), d_cotangents
 
 
-_run.defvjp(_run_fwd, _run_bwd)
-_gradient.defvjp(_gradient_fwd, _gradient_bwd)
+_lstm = differentiable(lambda scan, *operands: _run(scan, *operands)[0], _keep, _push, _pull_of_lstm, statics=1)
+_gradient = differentiable(_gradient_plain, _gradient_keep, _gradient_push, _gradient_pull, statics=1)

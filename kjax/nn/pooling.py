@@ -12,6 +12,7 @@ from jax import lax
 
 from kjax.nn.conv_cpu import windows
 from kjax.nn.convolution import channels_last, from_channels_last, per_axis
+from kjax.nn.derivatives import differentiable
 from kjax.nn.module import Module
 from kjax.nn.shapes import channel_axis, pads_of, window_length
 
@@ -46,8 +47,7 @@ def _max_of_taps(x, window, strides, pads):
     return functools.reduce(jnp.maximum, _taps(x, window, strides, pads))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
-def _max_pool(x, window, strides, pads):
+def _max_pool_plain(window, strides, pads, x):
     """Channels last. The gradient of a window goes to its first maximum."""
     return lax.platform_dependent(
         x,
@@ -56,7 +56,7 @@ def _max_pool(x, window, strides, pads):
     )
 
 
-def _max_pool_forward(x, window, strides, pads):
+def _max_pool_keep(window, strides, pads, x):
     y, first = lax.platform_dependent(
         x,
         cpu=lambda x: _max_and_tap(x, window, strides, pads),
@@ -86,7 +86,24 @@ def _tap_type(window):
     return jnp.int8 if math.prod(window) < 128 else jnp.int32
 
 
-def _max_pool_backward(window, strides, pads, kept, ct):
+def _max_pool_push(window, strides, pads, kept, tangents):
+    return lax.platform_dependent(
+        *kept,
+        *tangents,
+        cpu=lambda x, first, dx: _from_tap(first, dx, window, strides, pads),
+        default=lambda x, first, dx: jax.jvp(lambda x: _reduce_max(x, window, strides, pads), (x,), (dx,))[1],
+    )
+
+
+def _from_tap(first, x, window, strides, pads):
+    """The value of x at tap number `first` of each window."""
+    if any(map(any, pads)):
+        x = _pad(x, pads, jnp.zeros((), x.dtype))
+    taps = _taps(x, window, strides, ((0, 0),) * len(window))
+    return sum(jnp.where(first == i, v, jnp.zeros((), v.dtype)) for i, v in enumerate(taps))
+
+
+def _max_pool_pull(window, strides, pads, kept, ct):
     # Each platform looks at one of the two things kept, so the other is not kept there.
     return (
         lax.platform_dependent(
@@ -129,7 +146,7 @@ def _place(parts, window, strides, size):
     return total
 
 
-_max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+_max_pool = differentiable(_max_pool_plain, _max_pool_keep, _max_pool_push, _max_pool_pull, statics=3)
 
 
 # ---------------------------------------------------------------- functions
@@ -152,7 +169,7 @@ def max_pool(x, pool_size, strides=None, padding="valid", data_format="channels_
         padding: 'valid' or 'same'.
     """
     x, window, strides, pads = _prepare(x, pool_size, strides, padding, data_format)
-    return from_channels_last(_max_pool(x, window, strides, pads), data_format)
+    return from_channels_last(_max_pool(window, strides, pads, x), data_format)
 
 
 def avg_pool(x, pool_size, strides=None, padding="valid", data_format="channels_last"):

@@ -31,6 +31,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kjax.nn.derivatives import differentiable, filled
+
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _replay(product, x, z, transposed, tap):
@@ -83,7 +85,6 @@ def _forward(cell, product, unroll, inputs, states, params, mask):
     return lax.scan(body, states, (projected, extras, mask), unroll=unroll)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
 def recurrence(cell, product, sequences, unroll, inputs, states, params, mask):
     """Runs a cell over time.
 
@@ -102,6 +103,10 @@ def recurrence(cell, product, sequences, unroll, inputs, states, params, mask):
     Returns:
         (sequence (time, batch, ...) of the first state, or None; the last states)
     """
+    return _differentiable(cell, product, sequences, unroll, inputs, states, params, mask)
+
+
+def _plain(cell, product, sequences, unroll, inputs, states, params, mask):
     last, (before, _) = _forward(cell, product, unroll, inputs, states, params, mask)
     return _sequence(before[0], last[0]) if sequences else None, last
 
@@ -111,14 +116,21 @@ def _sequence(before, last):
     return jnp.concatenate([before[1:], last[None]])
 
 
-def _recurrence_fwd(cell, product, sequences, unroll, inputs, states, params, mask):
+def _keep(cell, product, sequences, unroll, inputs, states, params, mask):
     last, (before, kept) = _forward(cell, product, unroll, inputs, states, params, mask)
     out = (_sequence(before[0], last[0]) if sequences else None, last)
-    return out, (inputs, before, kept, params, mask)
+    return out, (inputs, states, before, kept, params, mask)
 
 
-def _recurrence_bwd(cell, product, sequences, unroll, residuals, cotangents):
-    (projected, extras), before, kept, params, mask = residuals
+def _push(cell, product, sequences, unroll, residuals, tangents):
+    inputs, states, _, _, params, mask = residuals
+    primals = (inputs, states, params)
+    run = lambda inputs, states, params: _plain(cell, product, sequences, unroll, inputs, states, params, mask)
+    return jax.jvp(run, primals, filled(tangents[:3], primals))[1]
+
+
+def _pull(cell, product, sequences, unroll, residuals, cotangents):
+    (projected, extras), _, before, kept, params, mask = residuals
     d_sequence, d_last = cotangents
     transposed = tuple(product.transposed(p) for p in params)
     back = lambda k, dz: product.back(dz, transposed[k])
@@ -132,7 +144,7 @@ def _recurrence_bwd(cell, product, sequences, unroll, residuals, cotangents):
     return (d_projected, d_extras), d_first, d_params, None
 
 
-recurrence.defvjp(_recurrence_fwd, _recurrence_bwd)
+_differentiable = differentiable(_plain, _keep, _push, _pull, statics=4)
 
 
 def _reverse_closed(cell, back, unroll, before, kept, mask, d_sequence, d_last):
