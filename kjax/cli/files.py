@@ -9,10 +9,13 @@ import sys
 
 from kjax.saving.atomic import may_write
 from kjax.saving.build import model_from_json, model_from_yaml
+from kjax.saving.checkpoint_store import CheckpointStore
 from kjax.saving.errors import ModelFileError, shown
 from kjax.saving.inspect_file import describe_file, try_loading
 from kjax.saving.isolate import SECONDS, open_isolated
 from kjax.saving.load import load_weights
+from kjax.saving.manifest import NAME as MANIFEST
+from kjax.saving.manifest import check_manifest
 from kjax.saving.notes import Collected
 from kjax.saving.save import save_model
 from kjax.saving.variables import save_variables
@@ -109,6 +112,8 @@ def _parser():
 
 
 def _inspect(options) -> int:
+    if os.path.isdir(options.file):
+        return _inspect_folder(options)
     described = describe_file(options.file, options.producer)
     if described["holds"] == "model" and not options.quick:
         _, described["loading"] = try_loading(options.file, options.producer, options.image_dim_ordering)
@@ -117,6 +122,29 @@ def _inspect(options) -> int:
     else:
         _print(described)
     return 0
+
+
+def _inspect_folder(options) -> int:
+    """Compares the checkpoints in a folder, or the folder itself, with their checksums."""
+    store = CheckpointStore(options.file)
+    places = {str(step): store.path(step) for step in store.steps()}
+    if os.path.exists(os.path.join(options.file, MANIFEST)):
+        folder = os.path.basename(os.path.abspath(options.file))
+        places = {folder if folder.startswith("step_") else "variables": options.file}
+    if not places:
+        raise _Failed(f"{options.file}: a regular file was required, or a folder of checkpoints.")
+    found: dict = {}
+    for name, path in places.items():
+        try:
+            check_manifest(path, name)
+            found[name] = None
+        except ModelFileError as error:
+            found[name] = str(error)
+    if options.json:
+        print(json.dumps({"folder": options.file, "checkpoints": found}, indent=1))
+    for name, error in found.items() if not options.json else ():
+        _line(name, "whole: all files are as they were written" if error is None else f"damaged: {error}")
+    return FAILED if any(found.values()) else 0
 
 
 def _print(d):
@@ -194,7 +222,7 @@ def _convert(options) -> int:
     for line in told["conversions"]:
         _line("converts", line)
     for line in told["warnings"]:
-        print(f"kjax: warning: {shown(line, keep=chr(10))}", file=sys.stderr)
+        print(f"kjax: warning: {shown(line)}", file=sys.stderr)
     print(shown(f"{options.old} -> {options.new} ({kind}, {result['parameters']:,} parameters)"))
     return 0
 

@@ -262,7 +262,7 @@ def tokenizer_from_json(json_string):
 
 
 # argument -> the kinds that `to_json` writes
-_KINDS = {
+_KINDS: dict[str, tuple[type, ...]] = {
     "num_words": (int, type(None)),
     "filters": (str, list),
     "lower": (bool, int),

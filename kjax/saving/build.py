@@ -6,7 +6,7 @@ import contextlib
 
 from kjax.engine.registry import deserialize_layer, layer_classes
 from kjax.saving.bounded import check_tree, parse_json, parse_yaml
-from kjax.saving.errors import CorruptFileError, ModelFileError, UnsafeModelError
+from kjax.saving.errors import CorruptFileError, ModelFileError, UnsafeModelError, shown
 from kjax.saving.gate import MAX_BYTES
 from kjax.saving.keras1 import Keras1Reader
 from kjax.saving.keras2 import Keras2Reader
@@ -37,7 +37,7 @@ def errors_of_file(where):
         known = type(error) is ValueError
         reason = str(error).removeprefix(f"{where}: ") if known else f"{type(error).__name__}: {error}"
         place = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        raise (ModelFileError if known else CorruptFileError)(where, reason + place) from error
+        raise (ModelFileError if known else CorruptFileError)(where, shown(reason + place)) from error
 
 
 def build_from_file(config, producer, custom_objects, notes, names=(), image_dim_ordering=None):

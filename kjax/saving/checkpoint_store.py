@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import re
 import shutil
-import stat
 import uuid
 from typing import NamedTuple
 
@@ -16,12 +13,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from kjax.saving.atomic import sync_folder
-from kjax.saving.bounded import parse_json
 from kjax.saving.errors import CorruptFileError
+from kjax.saving.manifest import check_manifest, read_json, write_json, write_manifest
+from kjax.saving.orbax_io import write_arrays, writing
 
 __all__ = ["CheckpointStore", "Step"]
 
-VERSION = 1
 _NAME = re.compile(r"step_(\d{1,12})(?:_(\d{1,12}))?")
 _LEFT = re.compile(r"\.step_[\d_]+\.[0-9a-f]{32}\.tmp|step_[\d_]+\.[0-9a-f]{32}\.old")
 
@@ -69,24 +66,23 @@ class CheckpointStore:
             step: Step; one that is there is replaced.
             arrays: nested dict of NumPy arrays.
             training: plain data.
+
+        Raises:
+            OSError: with the reason and the checkpoint that is intact.
         """
+        there = self.steps()
+        intact = f"The newest checkpoint, {there[-1]}, is intact." if there else "There was no checkpoint before."
+        with writing(self.path(step), intact):
+            self._write(step, arrays, training)
+
+    def _write(self, step, arrays, training):
         os.makedirs(self.directory, exist_ok=True)
         temporary = os.path.join(self.directory, f".{step}.{uuid.uuid4().hex}.tmp")
         os.mkdir(temporary)
         try:
-            with ocp.StandardCheckpointer() as checkpointer:
-                checkpointer.save(os.path.join(temporary, "arrays"), arrays)
-                checkpointer.wait_until_finished()
-            _write_json(os.path.join(temporary, "training.json"), training)
-            files = _files(temporary)
-            manifest = {
-                "version": VERSION,
-                "step": str(step),
-                "files": {name: _digest(temporary, name) for name in files},
-            }
-            for name in files:
-                _sync(os.path.join(temporary, name))
-            _write_json(os.path.join(temporary, "manifest.json"), manifest)
+            write_arrays(os.path.join(temporary, "arrays"), arrays)
+            write_json(os.path.join(temporary, "training.json"), training)
+            write_manifest(temporary, step)
             for folder, _, _ in os.walk(temporary):
                 sync_folder(folder)
             self._commit(temporary, self.path(step))
@@ -133,28 +129,11 @@ class CheckpointStore:
         Raises:
             CorruptFileError: when a file is missing, changed, unknown, or no regular file, or it is another step's.
         """
-        path = self.path(step)
-        manifest = _read_json(path, "manifest.json")
-        if (
-            not isinstance(manifest, dict)
-            or manifest.get("version") != VERSION
-            or not isinstance(manifest.get("files"), dict)
-        ):
-            raise CorruptFileError(path, f"no manifest of version {VERSION}.")
-        if manifest.get("step") != str(step):
-            raise CorruptFileError(path, f"its manifest is that of {str(manifest.get('step'))[:80]!r}.")
-        files = set(_files(path)) - {"manifest.json"}
-        listed = set(manifest["files"])
-        if files != listed:
-            wrong = sorted(files ^ listed)[:3]
-            raise CorruptFileError(path, f"the files {wrong} are missing or not in the manifest.")
-        for name, digest in manifest["files"].items():
-            if _digest(path, name) != digest:
-                raise CorruptFileError(os.path.join(path, name), "changed since it was written.")
+        check_manifest(self.path(step), step)
 
     def training(self, step):
         """The plain data of a checkpoint."""
-        return _read_json(self.path(step), "training.json")
+        return read_json(self.path(step), "training.json")
 
     def arrays(self, step, shapes) -> dict:
         """The arrays of a checkpoint.
@@ -176,52 +155,3 @@ class CheckpointStore:
 
 def _map(tree, fn):
     return {k: _map(v, fn) if isinstance(v, dict) else fn(v) for k, v in tree.items()}
-
-
-def _files(folder) -> list:
-    """Paths of all files below a folder.
-
-    Raises:
-        CorruptFileError: for links and whatever else is no regular file.
-    """
-    found = []
-    for place, folders, names in os.walk(folder):
-        for name in [*folders, *names]:
-            path = os.path.join(place, name)
-            mode = os.lstat(path).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise CorruptFileError(path, "neither a regular file nor a folder.")
-            if stat.S_ISREG(mode):
-                found.append(os.path.relpath(path, folder))
-    return sorted(found)
-
-
-def _digest(folder, name) -> list:
-    """[size, SHA-256] of a file."""
-    digest, size = hashlib.sha256(), 0
-    with open(os.path.join(folder, name), "rb") as f:
-        while part := f.read(1 << 20):
-            digest.update(part)
-            size += len(part)
-    return [size, digest.hexdigest()]
-
-
-def _sync(path):
-    with open(path, "rb+") as f:
-        os.fsync(f.fileno())
-
-
-def _write_json(path, value):
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(value, f)
-        f.flush()
-        os.fsync(f.fileno())
-
-
-def _read_json(folder, name):
-    path = os.path.join(folder, name)
-    try:
-        with open(path, "rb") as f:
-            return parse_json(f.read(), path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise CorruptFileError(path, "missing.") from None

@@ -167,7 +167,7 @@ def _compile(model, file, plans, custom_objects, conversion):
     except (*UNBUILDABLE, ValueError, TypeError, NotImplementedError) as error:
         warnings.warn(
             f"{where}: the model is loaded but *not* compiled, because its training state cannot be restored: "
-            f"{shown(error, keep=chr(10))} Compile it manually.",
+            f"{shown(error)} Compile it manually.",
             UserWarning,
             stacklevel=3,
         )

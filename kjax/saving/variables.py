@@ -6,10 +6,10 @@ import os
 import shutil
 import uuid
 
-import orbax.checkpoint as ocp
-
 from kjax.engine.flax_bridge import variable_paths
 from kjax.saving.atomic import may_write, sync_folder
+from kjax.saving.manifest import write_manifest
+from kjax.saving.orbax_io import write_arrays, writing
 from kjax.saving.training_state import host_copy
 
 __all__ = ["save_variables"]
@@ -17,7 +17,7 @@ __all__ = ["save_variables"]
 
 def save_variables(model, directory, overwrite=True) -> None:
     """Writes a model's variables for Flax: `variables/` is an Orbax checkpoint of the nested dict that `to_flax` gives,
-    `architecture.json` the text of `to_json`.
+    `architecture.json` the text of `to_json`, `manifest.json` the checksums of all files; see `kjax inspect`.
 
     Read them with `orbax.checkpoint.StandardCheckpointer().restore(path_of_variables)`.
 
@@ -37,16 +37,19 @@ def save_variables(model, directory, overwrite=True) -> None:
             place = place.setdefault(scope, {})
         place[name] = host_copy(w.value)
     os.makedirs(os.path.dirname(directory), exist_ok=True)
+    intact = "What was there before is intact." if os.path.exists(directory) else "Nothing was there before."
+    with writing(directory, intact):
+        _write_folder(model, tree, directory)
+
+
+def _write_folder(model, tree, directory):
     temporary = f"{directory}.{uuid.uuid4().hex}.tmp"
     os.mkdir(temporary)
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(os.path.join(temporary, "variables"), tree)
-            checkpointer.wait_until_finished()
+        write_arrays(os.path.join(temporary, "variables"), tree)
         with open(os.path.join(temporary, "architecture.json"), "w", encoding="utf-8") as f:
             f.write(model.to_json())
-            f.flush()
-            os.fsync(f.fileno())
+        write_manifest(temporary, "variables")
         if os.path.exists(directory):
             old = f"{directory}.{uuid.uuid4().hex}.old"
             os.rename(directory, old)

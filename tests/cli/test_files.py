@@ -16,6 +16,8 @@ import pytest
 
 import kjax
 from kjax.cli.files import main
+from kjax.saving.checkpoint_store import CheckpointStore, Step
+from kjax.saving.variables import save_variables
 from tests.saving.genuine import FOLDER, Genuine
 from tests.saving.hostile import DENSE, lambda_layer, sequential, write
 
@@ -196,7 +198,7 @@ def test_a_folder_that_is_not_there(tmp_path, capsys):
     err = capsys.readouterr().err
     assert err.startswith('kjax: no such file: ') and str(tmp_path / 'none') in err and '.part' not in err
     assert main(['inspect', str(tmp_path)]) == 1
-    assert 'a regular file was required' in capsys.readouterr().err
+    assert 'a regular file was required, or a folder of checkpoints' in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_without_a_traceback(capsys, monkeypatch):
@@ -211,3 +213,53 @@ def test_ctrl_c_ends_without_a_traceback(capsys, monkeypatch):
 def test_errors_are_json_too(capsys):
     assert main(['inspect', '--json', '/nobody/there.h5']) == 1
     assert json.loads(capsys.readouterr().out) == {'error': 'no such file: /nobody/there.h5'}
+
+
+def test_inspect_checks_folders_of_checkpoints(tmp_path, capsys):
+    store = CheckpointStore(tmp_path / 'run')
+    for epochs in (1, 2):
+        store.write(Step(epochs), {'params': {'k': np.arange(3.0)}}, {})
+    assert main(['inspect', str(tmp_path / 'run')]) == 0
+    assert capsys.readouterr().out.count('whole') == 2
+    damaged = tmp_path / 'run' / 'step_2' / 'training.json'
+    damaged.write_text('{ }')
+    assert main(['inspect', '--json', str(tmp_path / 'run')]) == 1
+    found = json.loads(capsys.readouterr().out)['checkpoints']
+    assert found == {'step_1': None, 'step_2': f'{damaged}: changed since it was written.'}
+    model = kjax.models.Sequential([kjax.layers.Dense(2, input_shape=(3,))])
+    save_variables(model, tmp_path / 'flax')
+    assert main(['inspect', str(tmp_path / 'flax')]) == 0 and 'whole' in capsys.readouterr().out
+    (tmp_path / 'flax' / 'more').write_text('')
+    assert main(['inspect', str(tmp_path / 'flax')]) == 1 and "['more'] are not in" in capsys.readouterr().out
+
+
+def test_nothing_in_a_file_reaches_the_terminal_unescaped(tmp_path, capsys):
+    """Escape sequences, line ends and signs that turn the writing round, in every name that is shown."""
+    name = 'd\x1b[2J\nkjax: all is well\r\u202e\x9b'
+    dense = {'class_name': 'Dense', 'config': {**DENSE['config'], 'name': name}}
+    arrays = {'k\x1b]0;x\x07/kernel:0': np.ones((3, 2), 'f4'), 'b\n/bias:0': np.zeros(2, 'f4')}
+    training = {'optimizer_config': {'class_name': f'O{name}', 'config': {}}, 'loss': name, 'metrics': [name]}
+
+    def edit(f):
+        del f.attrs['keras_version']
+        f.attrs['keras_version'] = name.encode()
+
+    files = {
+        'config': write(tmp_path / 'a.h5', sequential(dense), training=training),
+        'weights': write(tmp_path / 'b.h5', sequential(DENSE), {name: arrays}, training),
+        'model': write(tmp_path / 'c.h5', {**sequential(DENSE), 'class_name': f'S{name}'}),
+        'version': write(tmp_path / 'd.h5', sequential(DENSE), edit=edit),
+        'a missing group': write(
+            tmp_path / 'e.h5',
+            sequential(DENSE),
+            {name: {}},
+            edit=lambda f: f.move(f'model_weights/{name}', 'elsewhere'),
+        ),
+    }
+    for path in files.values():
+        for words in (['inspect'], ['convert', '--force']):
+            more = [str(tmp_path / 'new.h5')] if words[0] == 'convert' else []
+            main([*words, str(path), *more])
+            for text in capsys.readouterr():
+                assert all(line.isprintable() for line in text.split('\n')), text
+                assert 'kjax: all' not in text.replace('\\nkjax: all', '')

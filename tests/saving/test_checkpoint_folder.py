@@ -4,14 +4,16 @@ import json
 import os
 import pickle
 import random
+import resource
 import shutil
 
 import numpy as np
 import pytest
 
-from kjax.saving import CorruptFileError
+from kjax.saving import CorruptFileError, orbax_io
 from kjax.saving import checkpoint_store as room
 from kjax.saving.checkpoint_store import CheckpointStore, Step
+from kjax.saving.manifest import files_in
 
 TREE = {'params': {'a/b': {'kernel': np.arange(6, dtype='f4').reshape(2, 3)}}, 'n': {'1': np.array(3)}}
 SHAPES = {'params': {'a/b': {'kernel': ((2, 3), 'float32')}}, 'n': {'1': ((), 'int64')}}
@@ -78,6 +80,7 @@ def killed_at(number, monkeypatch, run):
             m.setattr(room.os, name, counting(getattr(os, name)))
         m.setattr(room.shutil, 'rmtree', lambda *a, **k: None if counted[0] >= number else remove(*a, **k))
         m.setattr(room, 'ocp', _Plain)
+        m.setattr(orbax_io, 'ocp', _Plain)
         try:
             run()
         except Killed:
@@ -143,10 +146,29 @@ def test_a_full_disk_leaves_the_old_checkpoint(store, monkeypatch):
     for name in ('fsync', 'rename', 'mkdir'):
         with monkeypatch.context() as m:
             m.setattr(room.os, name, full)
-            with pytest.raises(OSError, match='No space'):
+            with pytest.raises(OSError, match='No space .* The newest checkpoint, step_1, is intact.*step_2'):
                 store.write(Step(2), times(TREE, 2), {})
         assert os.listdir(store.directory) == ['step_1']
         store.check(Step(1))
+
+
+@pytest.fixture
+def small_files():
+    """No file of this process may grow beyond 100 kB: the system's refusal then comes out of Orbax's own threads."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_stops_orbax_is_one_error_without_a_traceback_of_its_own(store, small_files, caplog, capfd):
+    with pytest.raises(OSError, match=r'File too large; it was not written.*step_1, is intact') as caught:
+        store.write(Step(2), {'params': {'k': np.random.rand(400, 400)}}, {})
+    assert len(str(caught.value)) < 400 and caught.value.filename == store.path(Step(2))
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert not caplog.records and capfd.readouterr() == ('', '')
+    assert os.listdir(store.directory) == ['step_1']
+    store.check(Step(1))
 
 
 # ---------------------------------------------------------------- what is not ours
@@ -154,7 +176,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(store, monkeypatch):
 
 def test_a_flipped_bit_anywhere_is_an_error(store):
     draw, path = random.Random(0), store.path(Step(1))
-    for name in room._files(path):
+    for name in files_in(path):
         place = os.path.join(path, name)
         with open(place, 'rb') as f:
             whole = f.read()
@@ -163,9 +185,9 @@ def test_a_flipped_bit_anywhere_is_an_error(store):
             data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
             with open(place, 'wb') as f:
                 f.write(data)
-            with pytest.raises(CorruptFileError):
+            with pytest.raises(CorruptFileError) as caught:
                 store.check(Step(1))
-                CheckpointStore(store.directory).training(Step(1))
+            assert caught.value.where == place, 'another file is named'
         with open(place, 'wb') as f:
             f.write(whole)
     store.check(Step(1))
