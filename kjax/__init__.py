@@ -28,10 +28,9 @@ from kjax.compat.legacy import apply as _accept_older_names
 from kjax.engine.input_layer import Input
 from kjax.host_memory import keep_freed_memory as _keep_freed_memory
 from kjax.models import Model, Sequential
-from kjax.version import __version__ as _version
 
-# Scripts ask `keras.__version__` which Keras they run on: the API's version, with kjax's own behind the plus sign.
-__version__ = f"2.2.4+kjax.{_version}"
+# Scripts ask `keras.__version__` which Keras they run on: the API's version; kjax's own is in `kjax.version`.
+__version__ = "2.2.4"
 
 __all__ = [
     "Input",

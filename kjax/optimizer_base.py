@@ -12,7 +12,7 @@ import optax
 
 from kjax import backend as K
 from kjax import update_rules
-from kjax.graph import Variable, op
+from kjax.graph import KerasTensor, Variable, op
 from kjax.loss_scale import LossScale
 
 _SPELLINGS = {"learning_rate": "lr"}
@@ -68,6 +68,13 @@ class _Rate:
         raise AttributeError(f"the optimizer {type(instance).__name__} has no {self.name}.")
 
 
+class _OtherName:
+    """A class attribute that gives `lr`; a subclass may keep something of its own under the name."""
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else instance.lr
+
+
 class Optimizer:
     """Base class of the optimizers.
 
@@ -76,7 +83,8 @@ class Optimizer:
         clipvalue: number >= 0 (keyword only); each gradient element is kept within [-clipvalue, clipvalue].
 
     A rate (`lr`, `decay`, `momentum`, ...) is a variable: `K.get_value(opt.lr)`, `K.set_value(opt.lr, 0.1)`;
-    `learning_rate` is another name of `lr`, and assigning a number sets the variable.
+    `learning_rate` is another name of `lr`, and assigning a number sets the variable, assigning a scalar tensor takes
+    its place.
 
     What a training step uses, all pure: `hyper` (name -> Variable of each rate), `signature()` (hashable; called with
     the rates it gives the Optax transformation), `slots(params)` (initial state), and the live state, whose leaves are
@@ -102,13 +110,15 @@ class Optimizer:
         self.slot_variables: list[Variable] = []
         self.slot_structure = None
         self.loss_scale_variables: list[Variable] = []  # of models that compute in float16
-        self.iterations = Variable(np.zeros((), "int32"), name=f"{type(self).__name__}/iterations", trainable=False)
+        if not isinstance(getattr(type(self), "iterations", None), property):  # a wrapper may show another's
+            self.iterations = Variable(np.zeros((), "int32"), name=f"{type(self).__name__}/iterations", trainable=False)
 
     # ------------------------------------------------------------ rates
 
     def _rates(self, **values) -> None:
         """Makes the variables of the rates."""
         for name, value in values.items():
+            value = K.eval(value) if isinstance(value, KerasTensor) else value  # what it is now, as in Keras
             self.hyper[name] = Variable(
                 self._number(name, value), name=f"{type(self).__name__}/{name}", trainable=False
             )
@@ -124,19 +134,17 @@ class Optimizer:
         return number
 
     def __setattr__(self, name, value):
-        name = _SPELLINGS.get(name, name)
+        if isinstance(type(self).lr, _Rate):  # else `lr` is a property of the subclass, over what it keeps itself
+            name = _SPELLINGS.get(name, name)
         hyper = self.__dict__.get("hyper", {})
-        if name in hyper and not isinstance(value, Variable):
+        if name in hyper and not isinstance(value, (Variable, KerasTensor)):
             hyper[name].assign(self._number(name, value))
             return
         if name in hyper:
             hyper[name] = value
         object.__setattr__(self, name, value)
 
-    @property
-    def learning_rate(self):
-        """Another name of `lr`."""
-        return self.lr
+    learning_rate = _OtherName()
 
     # ------------------------------------------------------------ the pure side
 
@@ -149,12 +157,13 @@ class Optimizer:
     def signature(self) -> RuleSpec:
         """The static description: equal for optimizers that differ in their rates only."""
         make, options = self._rule()
-        clips = (self.__dict__.get("clipnorm"), self.__dict__.get("clipvalue"))
+        own = self._defines_gradients  # which then has clipped them, or not
+        clips = (None, None) if own else (self.__dict__.get("clipnorm"), self.__dict__.get("clipvalue"))
         return RuleSpec(make, tuple(sorted(options.items())), *clips)
 
     def rule(self, **rates) -> optax.GradientTransformation:
         """The transformation with these (traced) rates; those not given keep their present value."""
-        return self.signature()(**{name: v.value for name, v in self.hyper.items()} | rates)
+        return self.signature()(**{name: _value(v) for name, v in self.hyper.items()} | rates)
 
     def slots(self, params):
         """The initial state for a pytree of parameters."""
@@ -186,8 +195,14 @@ class Optimizer:
 
     @property
     def defines_updates(self) -> bool:
-        """True for a user's optimizer that builds its updates symbolically in get_updates."""
-        return type(self).get_updates is not Optimizer.get_updates
+        """True where a step is the updates of `get_updates`: a user's own, own gradients, rates that are tensors."""
+        own = type(self).get_updates is not Optimizer.get_updates or "get_updates" in self.__dict__
+        return own or self._defines_gradients or any(isinstance(v, KerasTensor) for v in self.hyper.values())
+
+    @property
+    def _defines_gradients(self) -> bool:
+        """Whether a subclass or a program put its own function in the place of `get_gradients`."""
+        return type(self).get_gradients is not Optimizer.get_gradients or "get_gradients" in self.__dict__
 
     # ------------------------------------------------------------ Keras's symbolic side
 
@@ -220,7 +235,7 @@ class Optimizer:
         if getattr(self, "_slots_for", None) != key:  # the state goes on, as that of a loaded model
             self.create_slots(params)
             self._slots_for = key
-        grads = self._gradients(loss, params)
+        grads = self.get_gradients(loss, params) if self._defines_gradients else self._gradients(loss, params)
         values, leaves = _apply_rule(
             grads, params, list(self.slot_variables), dict(self.hyper), self.signature(), self.slot_structure
         )
@@ -277,12 +292,17 @@ class Optimizer:
 
     def get_config(self) -> dict:
         config: dict[str, Any] = {k: self.__dict__[k] for k in ("clipnorm", "clipvalue") if k in self.__dict__}
-        config.update({name: float(v.value) for name, v in self.hyper.items()})
+        config.update({name: float(_value(v)) for name, v in self.hyper.items()})
         return config
 
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _value(rate):
+    """The present value of a rate."""
+    return rate.value if isinstance(rate, Variable) else K.eval(rate)
 
 
 def _saved(variable) -> np.ndarray:

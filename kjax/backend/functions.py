@@ -61,6 +61,8 @@ class Function:
             and not any(map(is_learning_phase, self.inputs))
         ):
             inputs = inputs[:-1]  # a phase that is passed along to a function without one: Keras leaves it unread
+        if len(inputs) == len(self.inputs) - 1 and is_learning_phase(self.inputs[-1]):
+            inputs = [*inputs, 0]
         if len(inputs) != len(self.inputs):
             raise ValueError(f"{self._label}: inputs must hold {len(self.inputs)} value(s); got {len(inputs)}.")
         training, arrays = False, []
@@ -101,7 +103,8 @@ class Function:
         value = densified(value)
         array = jnp.asarray(value, tensor.dtype) if isinstance(value, jax.Array) else np.asarray(value, tensor.dtype)
         shape = tuple(tensor.shape)
-        if len(shape) != array.ndim or any(d is not None and d != n for d, n in zip(shape, array.shape, strict=True)):
+        known = zip(shape[1:], array.shape[1:], strict=False)  # the batch may be of any size
+        if len(shape) != array.ndim or any(d is not None and d != n for d, n in known):
             raise ValueError(
                 f"{self._label}: the value for {tensor.name!r} must have shape {shape}; got shape {tuple(array.shape)}."
             )

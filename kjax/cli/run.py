@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import kjax
 from kjax.compat.aliases import install_as_keras
 from kjax.compat.start import TAKEN_OFF
+from kjax.version import __version__
 
 USAGE = """\
 usage: python -m kjax script.py [args]      run a script, a folder or a zip file with __main__.py
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         print(USAGE, end="")
         return
     if first in ("-V", "--version"):
-        print(f"kjax {kjax.__version__}")
+        print(f"kjax {__version__}")
         return
     if first == "--tensorflow":
         if len(argv) < 2 or argv[1] not in _TENSORFLOW:
@@ -160,7 +161,7 @@ def _run_code(source: str, args: list[str]) -> None:
 def _run_stdin(args: list[str]) -> None:
     main = _enter(["-", *args], "", importlib.machinery.BuiltinImporter)
     if sys.stdin is not None and sys.stdin.isatty():
-        code.interact(f"Python {sys.version} on {sys.platform}\nkeras is kjax {kjax.__version__}", local=main.__dict__)
+        code.interact(f"Python {sys.version} on {sys.platform}\nkeras is kjax {__version__}", local=main.__dict__)
         return
     main.__dict__.update(__file__="<stdin>", __cached__=None)
     exec(_compiled(sys.stdin.buffer.read(), "<stdin>"), main.__dict__)

@@ -43,12 +43,12 @@ class AliasLoader(importlib.abc.Loader):
         with _lock:
             own = module.__spec__
             if own is not None and not isinstance(own.loader, AliasLoader):
-                _specs[module.__name__] = own
+                _specs[self.target] = own
         return module
 
     def exec_module(self, module):
         with _lock:
-            module.__spec__ = _specs[module.__name__]
+            module.__spec__ = _specs[self.target]
 
 
 class NamespaceLoader(importlib.abc.Loader):
@@ -181,6 +181,7 @@ def install_as_keras(tensorflow: bool = True) -> None:
         if str(DROP_IN) not in sys.path:
             # behind the script's own folder, before the installed packages
             sys.path.insert(1, str(DROP_IN))
+        sys.modules[PACKAGE].__name__ = KERAS  # what programs see of `keras.__name__`
         if tensorflow:
             tensorflow_finder.install()
 
@@ -189,6 +190,7 @@ def uninstall_as_keras() -> None:
     """Undo `install_as_keras`: names that were imported stay usable, new imports of `keras` go their usual way."""
     with _lock:
         tensorflow_finder.uninstall()
+        sys.modules[PACKAGE].__name__ = PACKAGE
         if _keras_finder in sys.meta_path:
             sys.meta_path.remove(_keras_finder)
         for name, module in list(sys.modules.items()):

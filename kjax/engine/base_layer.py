@@ -439,7 +439,7 @@ class Layer(AddedMetrics, Connections):
                     )
                 x = K.identity(K.constant(x) if not isinstance(x, Variable) else x)
             own.append(K.identity(x) if id(x) in taken or hasattr(x, "_keras_history") else x)
-        return own if isinstance(outputs, (list, tuple)) else own[0]
+        return own if isinstance(outputs, (list, tuple)) and len(own) != 1 else own[0]
 
     def _merge_shapes(self, inputs, outputs):
         """Dimensions that only the layer's `compute_output_shape` knows."""

@@ -20,12 +20,14 @@ def graph_config(model) -> dict:
     """Name, layers with their calls, and the coordinates of inputs and outputs."""
     kept: dict[tuple, int] = {}  # (layer, index among all its calls) -> index among its calls in this model
     mine = {id(n) for n in model._nodes}
-    for layer in model.layers:
+    # inputs that no output uses are no layers of the model, but the config needs them
+    described = list({id(layer): layer for layer in [*model.layers, *model._input_layers]}.values())
+    for layer in described:
         calls = [i for i, n in enumerate(layer._inbound_nodes) if id(n) in mine]
         first = 1 if getattr(layer, "_is_graph_network", False) else 0  # a model's first node is its own, inside
         kept.update({(id(layer), i): first + k for k, i in enumerate(calls)})
     layers = []
-    for layer in model.layers:
+    for layer in described:
         inbound = [
             _call_config(layer, node, kept)
             for i, node in enumerate(layer._inbound_nodes)

@@ -149,9 +149,6 @@ def map_graph(inputs, outputs) -> TopologyMap:
                 nodes_depth[id(before)] = max(nodes_depth[id(before)], depth + 1)
     for t in inputs:
         layer, index, _ = t._keras_history
-        layers.setdefault(id(layer), layer)
-        layers_depth.setdefault(id(layer), 0)
-        layer_index.setdefault(id(layer), len(layer_index))
         node = layer._inbound_nodes[index]
         if id(node) not in nodes_depth:
             nodes_depth[id(node)] = 0

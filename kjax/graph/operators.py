@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kjax.graph.context import is_inferring
 from kjax.graph.record import op, symbolic_leaves
 from kjax.graph.tensor import KerasTensor
 from kjax.graph.variable import Variable
@@ -113,6 +114,8 @@ def _index(index):
 
 @op(name="strided_slice")
 def _slice_dynamic(x, starts, stops, steps, kinds):
+    if is_inferring() and "open" in kinds:
+        return _of_unknown_size(x, starts, stops, steps, kinds)
     index = tuple(
         k
         if k is None or k is Ellipsis
@@ -120,6 +123,27 @@ def _slice_dynamic(x, starts, stops, steps, kinds):
         for k, a, b, c in zip(kinds, starts, stops, steps, strict=True)
     )
     return x[index]
+
+
+def _of_unknown_size(x, starts, stops, steps, kinds):
+    """Zeros of the shape of a slice with open ends: as long as the trial values differ, whatever x has."""
+    shape: list = []
+    axis, named = 0, len([k for k in kinds if k is not None])
+    for k, a, b, c in zip(kinds, starts, stops, steps, strict=True):
+        if k is None:
+            shape.append(1)
+            continue
+        if k is Ellipsis:
+            after = x.ndim - named + 1
+            shape += x.shape[axis : axis + after]
+            axis += after
+            continue
+        n, axis = x.shape[axis], axis + 1
+        if k == "slice":
+            shape.append(len(range(*slice(*(None if v is None else int(v) for v in (a, b, c))).indices(n))))
+        elif k == "open":
+            shape.append(abs((n if b is None else int(b)) - (0 if a is None else int(a))))
+    return jnp.zeros((*shape, *x.shape[axis:]), x.dtype)
 
 
 def _check_bounds(x, parts):
@@ -140,11 +164,20 @@ def _check_bounds(x, parts):
         axis += 1
 
 
+def _kind(part):
+    """What a part of an index is: None, Ellipsis, 'at', 'slice', or 'open', a slice whose ends nobody knows yet."""
+    if not isinstance(part, slice):
+        return part if part is None or part is Ellipsis else "at"
+    ends = [v for v in (part.start, part.stop, part.step) if isinstance(v, KerasTensor)]
+    known = all(v.static is not None and np.array_equal(*v.static) for v in ends)
+    return "slice" if known else "open"
+
+
 def _slice(x, index):
     parts = index if isinstance(index, tuple) else (index,)
     _check_bounds(x, parts)
     if any(isinstance(p, slice) and any(isinstance(v, KerasTensor) for v in (p.start, p.stop, p.step)) for p in parts):
-        kinds = ["slice" if isinstance(p, slice) else p if p is None or p is Ellipsis else "at" for p in parts]
+        kinds = [_kind(p) for p in parts]
         starts = [
             p.start if isinstance(p, slice) else p if k == "at" else None for p, k in zip(parts, kinds, strict=True)
         ]

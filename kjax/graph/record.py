@@ -114,7 +114,8 @@ def _leaf_kind(x):
     if isinstance(x, (KerasTensor, Variable)):
         return "tensor"
     if isinstance(x, jax.Array):
-        return "array"
+        few = x.size <= _MAX_STATIC and x.dtype.kind in "iub" and not isinstance(x, jax.core.Tracer)
+        return "static" if few else "array"
     if isinstance(x, np.ndarray):
         return "static" if x.dtype.kind in "iub" and x.size <= _MAX_STATIC else "array"
     return None

@@ -159,9 +159,6 @@ class KerasTensor:
             "slice it (x[:, 0]), or use K.map_fn or K.unstack-like slicing."
         )
 
-    def __len__(self):
-        raise TypeError(f"the symbolic tensor {self.name!r} has no len(); use K.int_shape(x) or K.shape(x).")
-
     def __array__(self, dtype=None, copy=None):
         raise TypeError(
             f"the symbolic tensor {self.name!r} has no value yet, so NumPy cannot use it; use keras.backend functions "

@@ -23,6 +23,8 @@ def as_update(x) -> Update:
     Raises:
         TypeError: for anything else.
     """
+    if isinstance(x, Update):  # itself: it is counted once, however often it is listed
+        return x
     if isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], Variable):
         return Update(x[0], x[1])
     if isinstance(x, KerasTensor):

@@ -72,7 +72,10 @@ class ConvBase(Layer):
     ):
         super().__init__(**kwargs)
         self.rank = rank
-        self.filters = positive_int(filters, "filters", self.name) if self.counts_filters else None
+        # a class of the user's may say in `build` how many it has
+        later = filters is None and type(self).__module__.partition(".")[0] != __name__.partition(".")[0]
+        counted = self.counts_filters and not later
+        self.filters = positive_int(filters, "filters", self.name) if counted else None
         self.kernel_size = sizes(kernel_size, rank, "kernel_size", self.name)
         self.padding = read_padding(padding, rank, self.name)
         self.data_format = read_data_format(data_format, self.name)
@@ -144,7 +147,11 @@ class ConvBase(Layer):
         )
 
     def call(self, inputs):
-        own = [w for w in (*(getattr(self, n) for n in self.kernel_names), self.bias) if w is not None]
+        own = [
+            w
+            for w in (*(getattr(self, n) for n in self.kernel_names), self.bias if self.use_bias else None)
+            if w is not None
+        ]
         y = self.apply_module(self._module(), inputs, weights=own)
         return y if self.activation is None else self.activation(y)
 

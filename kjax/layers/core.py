@@ -96,7 +96,7 @@ class Dense(Layer):
         return self.activation(y)
 
     def _own_weights(self):
-        return [w for w in (self.kernel, self.bias) if w is not None]
+        return [self.kernel, self.bias] if self.use_bias else [self.kernel]
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

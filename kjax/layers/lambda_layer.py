@@ -7,8 +7,9 @@ import inspect
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
 from kjax.utils.generic_utils import func_dump, get_custom_objects, has_arg
+from kjax.utils.serialization import own_function, remembered
 
-__all__ = ["Lambda", "MissingFunction"]
+__all__ = ["Lambda", "MissingFunction", "own_lambda"]
 
 
 class MissingFunction:
@@ -42,8 +43,8 @@ class Lambda(Layer):
         mask: None, a tensor, or a function (inputs, mask) -> mask.
         arguments: dict of further keyword arguments.
 
-    Differs: configs from files never carry runnable code; a lambda in a file loads as a placeholder and must be given
-    by the layer's name in `custom_objects`.
+    Differs: files never bring runnable code: a function that this process itself wrote is recognised; any other loads
+    as a placeholder and must be given by the layer's name in `custom_objects`.
     """
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
@@ -92,9 +93,9 @@ class Lambda(Layer):
         return self._given_mask
 
     def get_config(self):
-        function, function_type = _dump(self.function)
+        function, function_type = _dump(self.function, self.name)
         if callable(self._output_shape):
-            shape, shape_type = _dump(self._output_shape)
+            shape, shape_type = _dump(self._output_shape, self.name)
         else:
             shape, shape_type = self._output_shape, "raw"
         return {
@@ -124,21 +125,32 @@ class Lambda(Layer):
         return cls(function, output_shape=shape, **config)
 
 
-def _dump(function):
-    """What genuine Keras writes: the name of a named function, the marshalled code of a lambda."""
+def _dump(function, layer):
+    """What files hold: the name of a named function, as in genuine Keras the marshalled code of a lambda."""
     if isinstance(function, MissingFunction):
         return function.name, "function"
     if inspect.isfunction(function) and function.__name__ == "<lambda>":
         return func_dump(function), "lambda"
-    return getattr(function, "__name__", type(function).__name__), "function"
+    name = getattr(function, "__name__", type(function).__name__)
+    return remembered(function, name, (layer, name)), "function"
+
+
+def own_lambda(value, kind, layer):
+    """The function of this process that `get_config` of a Lambda put into a config, or None."""
+    if isinstance(value, (tuple, list)):
+        return own_function(tuple(value))
+    return own_function((value, None, None)) if kind == "lambda" else own_function((layer, value))
 
 
 def _restore(value, kind, known, layer, role):
-    """The function the user gave for this layer or name; never code from the file."""
+    """The function the user gave for this layer or name, or the one this process wrote there; no code from files."""
     if callable(value):
         return value
     if role == "function" and callable(known.get(layer)):
         return known[layer]
+    own = own_lambda(value, kind, layer)
+    if own is not None and not (isinstance(value, str) and callable(known.get(value))):
+        return own
     if kind == "function" and isinstance(value, str):
         return known[value] if callable(known.get(value)) else MissingFunction(layer, role, value)
     return MissingFunction(layer, role)

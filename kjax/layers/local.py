@@ -75,7 +75,7 @@ class _LocallyConnected(Layer):
         module = convolution.LocallyConnected(
             self.filters, self.kernel_size, self.strides, self.data_format, bool(self.use_bias)
         )
-        y = self.apply_module(module, inputs, weights=[w for w in (self.kernel, self.bias) if w is not None])
+        y = self.apply_module(module, inputs, weights=[self.kernel, self.bias] if self.use_bias else [self.kernel])
         return self.activation(y)
 
     def compute_output_shape(self, input_shape):

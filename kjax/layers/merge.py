@@ -230,7 +230,7 @@ class Concatenate(_Merge):
             if m is None:
                 full.append(ones)
             else:
-                full.append((K.expand_dims(m) if len(m.shape) < len(x.shape) else m) & ones)
+                full.append(K.expand_dims(m) & ones if len(m.shape) < len(x.shape) else m)
         return K.all(K.concatenate(full, axis=self.axis), axis=-1, keepdims=False)
 
     def get_config(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 
 from kjax.engine.registry import deserialize_layer, layer_classes
 from kjax.saving.bounded import check_tree, parse_json, parse_yaml
@@ -20,6 +21,7 @@ __all__ = ["build_from_file", "check_size", "model_class", "model_from_config", 
 
 # what building a config with missing or absurd entries ends in, besides the layers' own ValueError and TypeError
 UNBUILDABLE = (LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, AssertionError)
+_FOUNDATIONS = frozenset(("kjax", "keras", "numpy", "jax", "jaxlib", "flax", "optax", "h5py", "yaml", "ml_dtypes"))
 _KEYS_OF_KERAS1 = frozenset(
     ("nb_filter", "border_mode", "dim_ordering", "inner_activation", "input_dtype", "consume_less")
 )
@@ -70,11 +72,24 @@ def build_from_file(config, producer, custom_objects, notes, names=(), image_dim
         today, missing = replace_stored_code(reader.model(config), custom_objects, notes)
         model = deserialize_layer(today, custom_objects)
     except UNBUILDABLE as error:
+        if _is_of_user(error):
+            raise
         raise CorruptFileError(notes.where, f"its config cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(model, layer_classes["Model"]):
         raise ValueError(f"{notes.where}: a model was required; the config describes a {type(model).__name__}.")
     model._imported_from = producer
     return model, missing
+
+
+def _is_of_user(error) -> bool:
+    """Whether it was raised in code that is neither kjax's nor of what kjax stands on: in a class of the user's."""
+    found = error.__traceback__
+    while found is not None:
+        root = str(found.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if root not in _FOUNDATIONS and root not in sys.stdlib_module_names:
+            return True
+        found = found.tb_next
+    return False
 
 
 def _producer_of_config(config, keys) -> Producer:

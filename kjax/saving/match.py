@@ -287,4 +287,6 @@ def _nothing(layer, group):
 def assign(pairs) -> None:
     """Gives all weights their values."""
     for weight, value in pairs:
-        weight.assign(np.ascontiguousarray(value, dtype=np.dtype(weight.dtype) if weight.dtype != "bfloat16" else None))
+        weight.assign(
+            np.asarray(value, dtype=np.dtype(weight.dtype) if weight.dtype != "bfloat16" else None, order="C")
+        )

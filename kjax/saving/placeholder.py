@@ -7,6 +7,7 @@ import jax
 from kjax.graph import KerasTensor, symbolic_leaves
 from kjax.graph.record import pack
 from kjax.graph.tensor import Op, Operation
+from kjax.layers.lambda_layer import own_lambda
 from kjax.utils.generic_utils import get_custom_objects
 
 __all__ = ["Placeholder", "replace_stored_code"]
@@ -95,9 +96,12 @@ def replace_stored_code(config, custom_objects, notes):
         given = known.get(layer) if main else None
         if not callable(given) and name is not None:
             given = known.get(name)
+        whose = "the caller's"
+        if not callable(given):
+            given, whose = own_lambda(stored, how, layer), "the one this process wrote"
         if callable(given):
             config[key] = given
-            notes(f"layer {layer}: its {key} is the caller's")
+            notes(f"layer {layer}: its {key} is {whose}")
         elif main:
             shape = config.get("output_shape") if config.get("output_shape_type", "raw") == "raw" else None
             config[key] = Placeholder(layer, key, name, shape if _is_shape(shape) else None)

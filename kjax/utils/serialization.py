@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import difflib
 import inspect
+import json
 import marshal
+from collections import OrderedDict
 
 from kjax.utils.custom_objects import CustomObjectScope, get_custom_objects
 
+_PLAIN = (bool, int, float, str, bytes, type(None))
 _SHOWN = 80  # characters of a received value that an error repeats
 
 
@@ -95,7 +98,7 @@ def _short(value, quote=True) -> str:
 
 
 class DumpedFunction(str):
-    """The base64 text of a function's byte code that remembers, in this process, the function itself.
+    """What stands for a function in a config (its byte code as base64 text, or its name) and, in this process, has it.
 
     Text, JSON and pickles keep the letters only, so that whatever comes from outside is never code.
     """
@@ -117,10 +120,65 @@ def func_dump(func):
     code = getattr(func, "__code__", None)
     if code is None:
         raise TypeError(f"func_dump: needs a Python function, received {_short(func)}")
-    text = DumpedFunction(base64.encodebytes(marshal.dumps(code)).decode("ascii"))
-    text.function = func
     closure = tuple(cell.cell_contents for cell in func.__closure__) if func.__closure__ else None
-    return text, func.__defaults__, closure
+    dumped = base64.encodebytes(marshal.dumps(code)).decode("ascii")
+    return remembered(func, dumped, (dumped, func.__defaults__, closure)), func.__defaults__, closure
+
+
+# the functions that this process put into configs, by what stands there for them
+_own_functions: OrderedDict[str, list] = OrderedDict()
+_MOST_OWN = 1000
+
+
+def remembered(function, text, key):
+    """The text that stands for a function of this process in a config; `own_function(key)` finds it again.
+
+    Args:
+        key: all that the config says of the function.
+    """
+    dumped = DumpedFunction(text)
+    dumped.function = function
+    place = _place(key)
+    if place is not None:
+        known = _own_functions.setdefault(place, [])
+        _own_functions.move_to_end(place)
+        if not any(_is_same(function, other) for other in known):
+            known.append(function)
+        if len(_own_functions) > _MOST_OWN:
+            _own_functions.popitem(last=False)
+    return dumped
+
+
+def own_function(key):
+    """The one function of this process that a config says this of, None where there is none or more than one.
+
+    The config may have gone through JSON and files: they name the function, they never bring it.
+    """
+    if isinstance(key, (tuple, list)):
+        direct = next((v.function for v in key if isinstance(v, DumpedFunction) and v.function is not None), None)
+        if direct is not None:
+            return direct
+    known = _own_functions.get(_place(key), [])
+    return known[0] if len(known) == 1 else None
+
+
+def _place(key):
+    """A key as JSON writes it; None for what JSON cannot hold."""
+    try:
+        return json.dumps(key, default=lambda v: v.__name__)
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _is_same(function, other) -> bool:
+    """Whether two functions of one key do the same: that of one definition, with the same things around it."""
+    if function is other:
+        return True
+    codes = [getattr(f, "__code__", None) for f in (function, other)]
+    if codes[0] is None or codes[0] != codes[1] or function.__globals__ is not other.__globals__:
+        return False
+    around = [[c.cell_contents for c in f.__closure__ or ()] + list(f.__defaults__ or ()) for f in (function, other)]
+    return all(a is b or (isinstance(a, _PLAIN) and a == b) for a, b in zip(*around, strict=True))
 
 
 def func_load(code, defaults=None, closure=None, globs=None):
@@ -128,16 +186,16 @@ def func_load(code, defaults=None, closure=None, globs=None):
 
     Args:
         code: the text from `func_dump`, or its whole tuple.
-        defaults, closure, globs: ignored; the function brings its own.
+        defaults, closure: what was dumped beside the code; the function brings its own.
+        globs: ignored.
 
     Differs: code that comes as data (from a file, JSON, a pickle) is refused; 2.2.4 would run it.
     """
-    if isinstance(code, (tuple, list)) and code:
-        code = code[0]
-    function = getattr(code, "function", None)
-    if isinstance(code, DumpedFunction) and function is not None:
+    dumped = tuple(code) if isinstance(code, (tuple, list)) else (code, defaults, closure)
+    function = own_function(dumped)
+    if function is not None:
         return function
     raise ValueError(
         "func_load: code stored as data is never executed. Define the function in your program and pass it by "
-        f"custom_objects={{'name': function}}; received {_short(code)}"
+        f"custom_objects={{'name': function}}; received {_short(dumped[0] if dumped else code)}"
     )
