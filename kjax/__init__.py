@@ -25,6 +25,7 @@ from kjax import (
 )
 from kjax.compat.aliases import install_as_keras, install_legacy_paths
 from kjax.compat.legacy import apply as _accept_older_names
+from kjax.distribute.platforms import require_platforms as _require_platforms
 from kjax.engine.input_layer import Input
 from kjax.host_memory import keep_freed_memory as _keep_freed_memory
 from kjax.models import Model, Sequential
@@ -58,6 +59,7 @@ __all__ = [
     "wrappers",
 ]
 
+_require_platforms()
 _keep_freed_memory()
 install_legacy_paths()
 _accept_older_names()

@@ -60,7 +60,8 @@ def from_nested(x, name, what):
     except ValueError as error:  # lists of unequal length
         raise ValueError(
             f"Error when checking {what}: {name} must be an array of numbers with one shape; got {type(x).__name__} "
-            f"{x!r:.100} (are the samples of unequal length?): {error}"
+            f"{x!r:.100} (are the samples of unequal length? keras.preprocessing.sequence.pad_sequences fills up): "
+            f"{error}"
         ) from None
 
 
@@ -121,6 +122,7 @@ def _no_number(array, where, labels):
     """The error that names the first entry which is no number."""
     flat = array.reshape(-1)
     at, value = next((i, v) for i, v in enumerate(flat) if not _reads_as_number(v))
+    value = value.item() if isinstance(value, np.generic) else value
     kind = type(value).__name__
     row = np.unravel_index(at, array.shape)[0] if array.ndim else 0
     row = labels[row] if labels is not None else row

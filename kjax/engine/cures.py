@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["of_input", "of_target"]
+__all__ = ["of_input", "of_rank", "of_target"]
 
 
 def of_input(got, want) -> str:
@@ -75,6 +75,20 @@ def of_target(got, output, loss) -> str:
     if len(got) == len(output) and got[-1] != classes and got[1:-1] == tuple(output[1:-1]):
         return f" The last layer has {classes} units; the targets want {got[-1]}, as in Dense({got[-1]})."
     return ""
+
+
+def of_rank(got, want) -> str:
+    """A sentence for a layer that takes tensors of rank `want` and was given one of rank `got`."""
+    if want == 3:
+        if got == 2:
+            return (
+                " Sequences (batch, steps, features) are required: return_sequences=True in a recurrent layer before, "
+                "or Reshape((steps, features))."
+            )
+        return " Reshape((steps, features)) or TimeDistributed(Flatten()) makes sequences (batch, steps, features)."
+    if want == 4 and got < 4:
+        return " Images (batch, rows, columns, channels) are required, as by Reshape((rows, columns, channels))."
+    return " Flatten() before it makes vectors." if want == 2 and got > 2 else ""
 
 
 def _fits(shape, want) -> bool:

@@ -109,8 +109,7 @@ def check_shape(x, name, shape, what, given=None, cure=None):
     if wrong is not None:
         given = tuple(x.shape) if given is None else given
         help = cures.of_input(given, shape) if cure is None else cure(given)
-        shown = "" if given == tuple(x.shape) else f" (given as {given})"
-        raise ValueError(f"Error when checking {what}: {wrong}{shown}; {tuple(shape)} is required.{help}")
+        raise ValueError(f"Error when checking {what}: {wrong}; {tuple(shape)} is required, {given} was given.{help}")
 
 
 def _misfit(got, shape, name):
@@ -210,6 +209,7 @@ def _check_labels(y, name, classes) -> None:
             f"the integer targets of output {name!r} hold NaN; labels from 0 to {classes - 1} are required."
         )
     if low < 0 or high >= classes:
+        low, high = (v.item() if v % 1 else int(v) for v in (low, high))
         if low == 1 and high == classes:
             help = "Labels are counted from 0: y - 1."
         elif low >= 0:
@@ -228,7 +228,8 @@ def check_indices(x, name, layer) -> None:
     if not (low > -1 and high < layer.row_limit):
         raise ValueError(
             f"Layer {layer.name}: indices must lie within 0..{layer.row_limit - 1} (input_dim={layer.row_limit}); the "
-            f"data given for {name} range from {low} to {high}."
+            f"data given for {name} range from {low:g} to {high:g}"
+            + (f", for which input_dim={int(high) + 1} is required." if low > -1 and np.isfinite(high) else ".")
         )
 
 

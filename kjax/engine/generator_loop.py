@@ -97,11 +97,17 @@ def _length(sequence) -> int:
         ) from None
 
 
+def _described(batch) -> str:
+    if isinstance(batch, (tuple, list)):
+        return f"a {type(batch).__name__} of {len(batch)}"
+    return f"{type(batch).__name__} " + (f"of shape {batch.shape}" if hasattr(batch, "shape") else f"{batch!r:.100}")
+
+
 def _unpack(batch):
     if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
         raise ValueError(
             "The output of the generator should be a tuple `(x, y, sample_weight)` or `(x, y)`. "
-            f"Found: {type(batch).__name__} {batch!r:.100}"
+            f"Found: {_described(batch)}."
         )
     return batch[0], batch[1], batch[2] if len(batch) == 3 else None
 

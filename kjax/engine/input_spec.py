@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kjax.engine import cures
 from kjax.graph import KerasTensor
 
 __all__ = ["InputSpec", "check_inputs"]
@@ -35,9 +36,10 @@ def check_inputs(layer, inputs) -> None:
     inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     for x in inputs:
         if not isinstance(x, KerasTensor):
+            what = f"of shape {x.shape}" if hasattr(x, "shape") else f"{x!r:.200}"
             raise ValueError(
-                f"Layer {layer.name} was called with an input that isn't a symbolic tensor: {type(x).__name__} "
-                f"{x!r:.200}. All inputs to the layer should be tensors; use model.predict(...) to compute numbers."
+                f"Layer {layer.name} was called with an input that isn't a symbolic tensor: {type(x).__name__} {what}. "
+                "All inputs to the layer should be tensors; use model.predict(...) to compute numbers."
             )
     if not layer.input_spec:
         return
@@ -55,7 +57,10 @@ def check_inputs(layer, inputs) -> None:
 def _check_one(who, x, spec) -> None:
     shape = tuple(x.shape)
     if spec.ndim is not None and len(shape) != spec.ndim:
-        raise ValueError(f"{who}: expected ndim={spec.ndim}, found ndim={len(shape)} (shape {shape})")
+        help = cures.of_rank(len(shape), spec.ndim)
+        raise ValueError(
+            f"{who}: expected ndim={spec.ndim}, found ndim={len(shape)} (shape {shape}){help and '.' + help}"
+        )
     if spec.max_ndim is not None and len(shape) > spec.max_ndim:
         raise ValueError(f"{who}: expected max_ndim={spec.max_ndim}, found ndim={len(shape)} (shape {shape})")
     if spec.min_ndim is not None and len(shape) < spec.min_ndim:

@@ -48,7 +48,7 @@ def look_at_data(feed, inputs, targets) -> None:
             low, high = array.min(), array.max()
             if low < 0 or high > 1:
                 _warn(
-                    f"the targets of output {name!r} range from {low} to {high}, binary_crossentropy wants "
+                    f"the targets of output {name!r} range from {low:g} to {high:g}, binary_crossentropy wants "
                     "them in [0, 1]: (y + 1) / 2 for labels -1 and 1, `sparse_categorical_crossentropy` for class "
                     "numbers."
                 )

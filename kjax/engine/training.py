@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import numbers
 import warnings
 
@@ -113,7 +115,9 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             ValueError, TypeError: for data that do not fit the model and arguments out of their domain.
         """
         if kwargs:
-            raise TypeError(f"Unrecognized keyword arguments of fit: {kwargs}")
+            close = difflib.get_close_matches(next(iter(kwargs)), inspect.signature(Model.fit).parameters, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise TypeError(f"Unrecognized keyword arguments of fit: {kwargs}.{hint}")
         self._require_compiled("fit")
         _check_epochs(epochs, initial_epoch)
         if generator_loop.is_generator(x):
