@@ -10,6 +10,7 @@ from kjax.backend.config import dtype_name
 from kjax.backend.operation import as_array, at_once, tensor_op
 from kjax.graph import Context, KerasTensor, SubGraph, Variable, build_program, resolving
 from kjax.graph.context import current_resolver
+from kjax.graph.padded import Padded, Unpaddable
 from kjax.graph.tensor import Op
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
@@ -71,7 +72,27 @@ def _rnn_rowwise(tensors, args, kwargs):
     return build_program([*body.inputs, *captured], body.outputs)[0].rowwise
 
 
-@tensor_op(name="rnn", context=True, always=True, rowwise=_rnn_rowwise)
+def _rnn_padded(ctx, body, inputs, states, mask, go_backwards, unroll):
+    sequence = isinstance(inputs, Padded) and set(inputs.tags) == {1}
+    if unroll or not sequence or any(isinstance(v, Padded) for v in states):
+        raise Unpaddable("rnn")
+    tag = inputs.tag(1)
+    real = inputs.valid(1).reshape(-1)
+    mask = mask.value if isinstance(mask, Padded) else mask
+
+    def step(*values, context):
+        results = body(*values, context=context)
+        if any(isinstance(r, Padded) for r in results):
+            raise Unpaddable("rnn")
+        return results
+
+    outputs, last, *states = scan_steps(ctx, step, inputs.value, states, mask, go_backwards, unroll, real)
+    if tag.end != go_backwards:  # the filling came last
+        last = outputs[:, inputs.length(1) - 1]
+    return [inputs.like(outputs, {1: tag._replace(end=tag.end != go_backwards)}), last, *states]
+
+
+@tensor_op(name="rnn", context=True, always=True, rowwise=_rnn_rowwise, padded=_rnn_padded)
 def _rnn(ctx, body, inputs, states, mask, go_backwards, unroll):
     """Scans over axis 1 of `inputs`; returns [outputs, last output, states...]."""
     return scan_steps(ctx, body, inputs, states, mask, go_backwards, unroll)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kjax.backend.operation import as_array, axes_of, tensor_op
+from kjax.graph.padded import Padded, propagate
 
 __all__ = ["batch_dot", "dot"]
 
@@ -27,7 +28,12 @@ def dot(x, y):
     return _dot(x, y)
 
 
-@tensor_op(rowwise=True)
+def _batch_dot_padded(x, y, axes):
+    zeroed = [v.like(v.filled(0)) if isinstance(v, Padded) else v for v in (x, y)]
+    return propagate(lambda a, b: _batch_dot.operation.fn(a, b, axes), zeroed, contract=True)
+
+
+@tensor_op(rowwise=True, padded=_batch_dot_padded)
 def _batch_dot(x, y, axes):
     x, y = as_array(x), as_array(y)
     a, b = _contracted(axes, x, y)

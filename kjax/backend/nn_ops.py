@@ -10,6 +10,7 @@ from kjax.backend.config import epsilon
 from kjax.backend.elementwise import clip, maximum
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, tensor_op
 from kjax.graph import elementwise
+from kjax.graph.padded import lowest
 from kjax.nn import activation
 from kjax.nn.normalization import moments
 
@@ -48,7 +49,15 @@ def elu(x, alpha=1.0):
     return jax.nn.elu(as_array(x), alpha)
 
 
-@tensor_op(rowwise=lambda tensors, args, kwargs: batch_axis_kept(tensors, args, kwargs, default=-1))
+def softmax_padded(x, axis=-1):
+    """The softmax of a Padded: the filling has no share."""
+    (axis,) = axes_of(axis, x.ndim, "softmax")
+    return x.like(jax.nn.softmax(x.filled(lowest(x.dtype), (axis,)), axis))
+
+
+@tensor_op(
+    rowwise=lambda tensors, args, kwargs: batch_axis_kept(tensors, args, kwargs, default=-1), padded=softmax_padded
+)
 def softmax(x, axis=-1):
     """e^x / sum(e^x) along an axis.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +13,15 @@ from kjax.backend.config import floatx
 from kjax.graph import KerasTensor, Variable, op, symbolic_leaves
 from kjax.graph.context import current_resolver
 from kjax.graph.execute import compute
+from kjax.graph.operation import Declared
 
 __all__ = ["as_array", "at_once", "axes_of", "batch_axis_kept", "int_of", "tensor_op"]
 
 
-def tensor_op(fn=None, **facts):
+def tensor_op(fn=None, **facts: Unpack[Declared]):
     """`kjax.graph.op` whose array arguments in double precision become `floatx()`.
 
-    Args: those of :class:`kjax.graph.tensor.Operation`, by name.
+    Args: those of :class:`kjax.graph.operation.Operation`, by name.
     """
     if fn is None:
         return functools.partial(tensor_op, **facts)

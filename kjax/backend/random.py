@@ -33,7 +33,7 @@ def _seed(seed):
     return None if seed is None else int(seed) % 2**32
 
 
-@tensor_op(name="random_normal", context=True, always=True, rowwise=_per_row)
+@tensor_op(name="random_normal", context=True, always=True, draws=True, rowwise=_per_row)
 def _normal(ctx, shape, mean, stddev, dtype, seed):
     return jax.random.normal(ctx.next_key(seed), _sizes(shape), dtype) * stddev + mean
 
@@ -50,7 +50,7 @@ def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     return _normal(shape, mean, stddev, dtype_name(dtype, "random_normal"), _seed(seed))
 
 
-@tensor_op(name="random_uniform", context=True, always=True, rowwise=_per_row)
+@tensor_op(name="random_uniform", context=True, always=True, draws=True, rowwise=_per_row)
 def _uniform(ctx, shape, minval, maxval, dtype, seed):
     draw = jax.random.randint if jnp.issubdtype(dtype, jnp.integer) else jax.random.uniform
     return draw(ctx.next_key(seed), _sizes(shape), dtype=dtype, minval=minval, maxval=maxval)
@@ -65,7 +65,7 @@ def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     return _uniform(shape, minval, maxval, dtype_name(dtype, "random_uniform"), _seed(seed))
 
 
-@tensor_op(name="random_binomial", context=True, always=True, rowwise=_per_row)
+@tensor_op(name="random_binomial", context=True, always=True, draws=True, rowwise=_per_row)
 def _binomial(ctx, shape, p, dtype, seed):
     return jax.random.bernoulli(ctx.next_key(seed), p, _sizes(shape)).astype(dtype)
 
@@ -79,7 +79,7 @@ def random_binomial(shape, p=0.0, dtype=None, seed=None):
     return _binomial(shape, p, dtype_name(dtype, "random_binomial"), _seed(seed))
 
 
-@tensor_op(name="truncated_normal", context=True, always=True, rowwise=_per_row)
+@tensor_op(name="truncated_normal", context=True, always=True, draws=True, rowwise=_per_row)
 def _truncated(ctx, shape, mean, stddev, dtype, seed):
     return jax.random.truncated_normal(ctx.next_key(seed), -2.0, 2.0, _sizes(shape), dtype) * stddev + mean
 
@@ -89,7 +89,11 @@ def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     return _truncated(shape, mean, stddev, dtype_name(dtype, "truncated_normal"), _seed(seed))
 
 
-@tensor_op(context=True, always=True, rowwise=lambda tensors, args, kwargs: len(tensors) == 1 and tensors[0] is args[0])
+def _only_x(tensors, args, kwargs):
+    return len(tensors) == 1 and tensors[0] is args[0]
+
+
+@tensor_op(context=True, always=True, draws=True, rowwise=_only_x)
 def _dropout(ctx, x, level, noise_shape, seed):
     x = as_array(x)
     shape = (
@@ -131,7 +135,3 @@ def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None)
 def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
     """A Variable filled with numbers uniform in [low, high); other arguments as for `random_normal_variable`."""
     return variable(eval(random_uniform(shape, low, high, dtype, seed)), dtype, name)
-
-
-for _drawing in (_normal, _uniform, _binomial, _truncated, _dropout):
-    _drawing.operation.draws = True

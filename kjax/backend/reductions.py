@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kjax.backend.config import floatx
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, tensor_op
+from kjax.graph.padded import Padded, highest, lowest, mean_over, without
 
 __all__ = [
     "all", "any", "argmax", "argmin", "cumprod", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum",
@@ -33,7 +34,23 @@ def _real(x, dtype):
     return x.astype(dtype) if x.dtype == bool else x
 
 
-@tensor_op(rowwise=batch_axis_kept)
+def _left(x, axes, keepdims):
+    """The tags of a Padded after axes were reduced."""
+    return {a: t for a, t in x.tags.items() if a not in axes} if keepdims else without(x.tags, axes)
+
+
+def _reducing(reduce, neutral):
+    """The rule for filling of a reduction that an element `neutral(dtype)` leaves as it is."""
+
+    def rule(x, axis=None, keepdims=False):
+        axes = axes_of(axis, x.ndim, reduce.__name__)
+        result = reduce(x.filled(neutral(x.dtype), axes), axis=axes, keepdims=keepdims)
+        return x.like(result, _left(x, axes, keepdims))
+
+    return rule
+
+
+@tensor_op(rowwise=batch_axis_kept, padded=_reducing(jnp.max, lowest))
 def max(x, axis=None, keepdims=False):
     """Maximum over axes.
 
@@ -46,28 +63,35 @@ def max(x, axis=None, keepdims=False):
     return jnp.max(x, _axes(x, axis, "max"), keepdims=keepdims)
 
 
-@tensor_op(rowwise=batch_axis_kept)
+@tensor_op(rowwise=batch_axis_kept, padded=_reducing(jnp.min, highest))
 def min(x, axis=None, keepdims=False):
     """Minimum over axes; arguments as for `max`."""
     x = as_array(x)
     return jnp.min(x, _axes(x, axis, "min"), keepdims=keepdims)
 
 
-@tensor_op(rowwise=batch_axis_kept)
+@tensor_op(rowwise=batch_axis_kept, padded=_reducing(jnp.sum, lambda dtype: 0))
 def sum(x, axis=None, keepdims=False):
     """Sum over axes; arguments as for `max`."""
     x = as_array(x)
     return jnp.sum(x, _axes(x, axis, "sum"), keepdims=keepdims)
 
 
-@tensor_op(rowwise=batch_axis_kept)
+@tensor_op(rowwise=batch_axis_kept, padded=_reducing(jnp.prod, lambda dtype: 1))
 def prod(x, axis=None, keepdims=False):
     """Product over axes; arguments as for `max`."""
     x = as_array(x)
     return jnp.prod(x, _axes(x, axis, "prod"), keepdims=keepdims)
 
 
-@tensor_op(rowwise=batch_axis_kept)
+def _mean_padded(x, axis, keepdims, dtype):
+    axes = axes_of(axis, x.ndim, "mean")
+    result = mean_over(x.like(_real(x.value, dtype)), axes)
+    value = result.value if isinstance(result, Padded) else result
+    return x.like(jnp.expand_dims(value, axes) if keepdims else value, _left(x, axes, keepdims))
+
+
+@tensor_op(rowwise=batch_axis_kept, padded=_mean_padded)
 def _mean(x, axis, keepdims, dtype):
     x = _real(x, dtype)
     return jnp.mean(x, _axes(x, axis, "mean"), keepdims=keepdims)
@@ -110,14 +134,14 @@ def logsumexp(x, axis=None, keepdims=False):
     return jax.nn.logsumexp(x, _axes(x, axis, "logsumexp"), keepdims=keepdims)
 
 
-@tensor_op(rowwise=batch_axis_kept)
+@tensor_op(rowwise=batch_axis_kept, padded=_reducing(jnp.any, lambda dtype: 0))
 def any(x, axis=None, keepdims=False):
     """Whether one element is not 0, a bool tensor; arguments as for `max`."""
     x = as_array(x)
     return jnp.any(x, _axes(x, axis, "any"), keepdims=keepdims)
 
 
-@tensor_op(rowwise=batch_axis_kept)
+@tensor_op(rowwise=batch_axis_kept, padded=_reducing(jnp.all, lambda dtype: 1))
 def all(x, axis=None, keepdims=False):
     """Whether no element is 0, a bool tensor; arguments as for `max`."""
     x = as_array(x)

@@ -14,9 +14,9 @@ from kjax.backend.variables import as_tensor
 from kjax.engine.added_metrics import AddedMetrics
 from kjax.engine.connections import Connections, unlist
 from kjax.engine.input_spec import InputSpec, check_inputs
-from kjax.engine.modules import knows_phase, run_module
+from kjax.engine.modules import run_module
 from kjax.engine.node import Node
-from kjax.graph import KerasTensor, Variable, as_update, symbolic_leaves
+from kjax.graph import KerasTensor, Variable, as_update
 from kjax.graph.names import name_scope, scoped
 from kjax.utils.generic_utils import has_arg
 
@@ -359,9 +359,6 @@ class Layer(AddedMetrics, Connections):
                 f"Layer {self.name}: inputs of shapes {shapes} do not fit its weights "
                 f"{[(w.short_name, tuple(w.shape)) for w in self.weights]}."
             ) from None
-        if training is None and knows_phase(module):
-            for t in symbolic_leaves(outputs):
-                t._uses_learning_phase = True
         if stats and training is not False:
             changed = [(bound["batch_stats"][n], v) for n, v in stats.items()]
             self.add_update(changed, [t for t in inputs if isinstance(t, KerasTensor)])

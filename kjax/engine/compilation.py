@@ -250,7 +250,7 @@ class Compilation(StepFunctions):
         """Whether many steps may go out in one dispatch: not where they would run slower in a loop."""
         if self._own_step("train") is not None:
             return False
-        return jax.default_backend() != "cpu" or not self._compiled_executor("train").spec.program.slow_in_loops
+        return jax.default_backend() != "cpu" or not self._compiled_executor("train").spec.program.facts.slow_in_loops
 
     def _next_key(self, executor, steps=1, random=None):
         """(key, number of the first of these steps) for the random operations of an executor, if it has such."""

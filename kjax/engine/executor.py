@@ -9,14 +9,13 @@ import numpy as np
 from kjax import backend as K
 from kjax import mixed_precision
 from kjax.distribute.placement import Placement
-from kjax.engine import padded_modules  # noqa: F401  registers what filling means to Flax modules
 from kjax.engine.feeds import Feed
-from kjax.engine.modules import run_module
 from kjax.engine.safeguard import Safeguard
 from kjax.engine.sizes import Sizes
 from kjax.engine.step import Spec, State, forward_step, traces, train_chunk, train_step
 from kjax.graph import KerasTensor, build_program
 from kjax.graph.interrupts import uninterrupted
+from kjax.graph.operation import When
 from kjax.graph.variable import on_device
 
 __all__ = ["Executor", "in_floatx"]
@@ -63,7 +62,7 @@ class Executor:
             rule = optimizer.signature()
             slots = optimizer.slot_structure
             self.slots = optimizer.slot_variables
-            if _computes_in_float16(program):
+            if "float16" in program.facts.precisions:  # its gradients would vanish
                 scale = mixed_precision.loss_scale()
                 self.slots = [*self.slots, *optimizer.scale_loss(scale)]
             constrained = tuple(i for i, v in enumerate(self.params) if v.constraint is not None)
@@ -90,7 +89,7 @@ class Executor:
             constrained,
             scale,
         )
-        in_any_phase = any(map(_acts_in_any_phase, program.steps))
+        in_any_phase = program.facts.phase is When.ALWAYS
         self._reads_rows = in_any_phase
         self.random = program.random and (optimizer is not None or in_any_phase)
         self.is_plain = not (self.updated or self.random or in_any_phase or self.fixed_size)
@@ -230,18 +229,6 @@ class Executor:
             self.safeguard.put(state._replace(updated=values))
             self.safeguard.after(state, (logs, outputs))
         return logs, outputs
-
-
-def _acts_in_any_phase(step) -> bool:
-    """Whether an operation may draw random numbers, or look at other rows, in the test phase as in training."""
-    if step.operation is run_module.operation:
-        return bool(step.template[1].get("training"))
-    return step.operation.context or any(map(_acts_in_any_phase, step.inner_steps()))
-
-
-def _computes_in_float16(program) -> bool:
-    """Whether a layer computes in float16 by a policy or its own `dtype`: its gradients would vanish."""
-    return any(s.operation is run_module.operation and s.template[1].get("dtype") == "float16" for s in program.steps)
 
 
 def in_floatx(y) -> np.ndarray:

@@ -6,14 +6,15 @@ import functools
 import inspect
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from kjax.engine.padded_modules import run_padded
 from kjax.graph import op
+from kjax.graph.operation import When
 from kjax.nn.module import Module
 
-__all__ = ["knows_phase", "run_module"]
+__all__ = ["run_module"]
 
 
 def _holds_arrays(x) -> bool:
@@ -26,23 +27,26 @@ def _takes(cls) -> frozenset[str]:
     return frozenset(inspect.signature(cls.__call__).parameters)
 
 
-def knows_phase(module) -> bool:
-    """Whether a module computes something else in training than in the test phase."""
-    kind: Any = type(module)
-    rates = [getattr(module, n) for n in ("rate", "dropout", "recurrent_dropout") if hasattr(module, n)]
-    return "training" in _takes(kind) and (not rates or any(rates))
+class Foreign:
+    """What is assumed of a module from elsewhere, which declares nothing."""
 
+    slow_in_loops = True
+    along_time = None
 
-def _draws(template) -> bool:
-    """Whether an application of a module may draw random numbers; of modules from elsewhere one cannot tell."""
-    return _is_random(template[0][0])
+    def __init__(self, module):
+        self.module = module
 
-
-def _is_random(module) -> bool:
-    if not type(module).__module__.startswith("kjax.nn."):
+    def draws(self) -> bool:
         return True
-    rates = [getattr(module, n) for n in ("rate", "dropout", "recurrent_dropout", "stddev") if hasattr(module, n)]
-    return any(rates) or any(_is_random(v) for v in vars(module).values() if isinstance(v, nn.Module))
+
+    def has_phases(self) -> bool:
+        kind: Any = type(self.module)
+        return "training" in _takes(kind)
+
+
+def declared(module) -> Module | Foreign:
+    """What answers for a module: itself, if it is one of `kjax.nn`."""
+    return module if isinstance(module, Module) else Foreign(module)
 
 
 def _rowwise(tensors, args, kwargs):
@@ -50,19 +54,27 @@ def _rowwise(tensors, args, kwargs):
     return rule(tensors) if callable(rule) else rule
 
 
+def _phase(args, kwargs):
+    if kwargs.get("training") is None:
+        return When.TRAINING if declared(args[0]).has_phases() else When.NEVER
+    return When.ALWAYS if kwargs["training"] else When.NEVER
+
+
+def _padded(ctx, module, variables, inputs, kwargs, training=None, rowwise=True, dtype=None):
+    """`run_module` on Padded inputs."""
+
+    def run(module, inputs, kwargs):
+        return _apply(ctx, module, variables, inputs, kwargs, training, rowwise, dtype)
+
+    return run_padded(run, module, declared(module).along_time, inputs, kwargs)
+
+
 def _cast(tree, dtype):
     """The floating-point arrays of a tree in another type."""
     return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else x, tree)
 
 
-def _slow_in_loops(args, kwargs):
-    """Of modules from elsewhere one cannot tell."""
-    module = args[0]
-    return module.slow_in_loops if isinstance(module, Module) else True
-
-
-@op(name="module", context=True, rowwise=_rowwise, slow_in_loops=_slow_in_loops)
-def run_module(ctx, module, variables, inputs, kwargs, training=None, rowwise=True, dtype=None):
+def _apply(ctx, module, variables, inputs, kwargs, training=None, rowwise=True, dtype=None):
     """Applies a Flax module.
 
     Args:
@@ -99,4 +111,14 @@ def run_module(ctx, module, variables, inputs, kwargs, training=None, rowwise=Tr
     return module.apply(variables, *inputs, rngs=rngs, **kwargs), stats
 
 
-run_module.operation.draws = _draws
+run_module = op(
+    _apply,
+    name="module",
+    context=True,
+    rowwise=_rowwise,
+    draws=lambda args, kwargs: declared(args[0]).draws(),
+    phase=_phase,
+    slow_in_loops=lambda args, kwargs: declared(args[0]).slow_in_loops,
+    precision=lambda args, kwargs: kwargs.get("dtype"),
+    padded=_padded,
+)

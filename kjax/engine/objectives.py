@@ -14,7 +14,7 @@ from kjax.engine.base_layer import to_list
 from kjax.engine.looks import look_at_output
 from kjax.engine.registry import room
 from kjax.graph import KerasTensor, Variable, op
-from kjax.graph.padded import Padded, mean_over, padded_rule, propagate
+from kjax.graph.padded import Padded, mean_over, propagate
 
 __all__ = ["Objective", "Reported", "Scaling", "make_objectives", "nested", "weighted_mean"]
 
@@ -35,7 +35,15 @@ def _score_rowwise(tensors, args, kwargs):
     return len(args[0].shape) > 0
 
 
-@op(name="weighted_sum", context=True, rowwise=_score_rowwise)
+def _weighted_sum_padded(ctx, score, weights=None, mask=None):
+    def product(score, mask, weights):
+        return _product(score * ctx.row_weights(score), mask, weights)
+
+    score = propagate(product, [score, mask, weights])
+    return jnp.sum(score.filled(0) if isinstance(score, Padded) else score)
+
+
+@op(name="weighted_sum", context=True, rowwise=_score_rowwise, padded=_weighted_sum_padded)
 def weighted_sum(ctx, score, weights=None, mask=None):
     """The sum of per-sample scores (batch, ...) times mask and weights: what 2.3's `reduction='sum'` asks for."""
     score = score * ctx.row_weights(score) if score.ndim else score
@@ -50,16 +58,11 @@ def _product(score, *factors):
     return score
 
 
-@padded_rule(weighted_sum)
-def _weighted_sum_padded(ctx, score, weights=None, mask=None):
-    def product(score, mask, weights):
-        return _product(score * ctx.row_weights(score), mask, weights)
-
-    score = propagate(product, [score, mask, weights])
-    return jnp.sum(score.filled(0) if isinstance(score, Padded) else score)
+def _weighted_mean_padded(ctx, score, weights=None, mask=None, scaling=(True, True)):
+    return _weighted_mean(ctx.rows, propagate(_as_float, [score]), weights, mask, Scaling(*scaling))
 
 
-@op(name="weighted_mean", context=True, rowwise=_score_rowwise)
+@op(name="weighted_mean", context=True, rowwise=_score_rowwise, padded=_weighted_mean_padded)
 def weighted_mean(ctx, score, weights=None, mask=None, scaling=(True, True)):
     """The mean of per-sample scores (batch, ...) with Keras's masking and weighting.
 
@@ -68,11 +71,6 @@ def weighted_mean(ctx, score, weights=None, mask=None, scaling=(True, True)):
     nothing. A score that is one number for the batch counts for each of its samples, as in Keras.
     """
     return _weighted_mean(ctx.rows, _as_float(jnp.asarray(score)), weights, mask, Scaling(*scaling))
-
-
-@padded_rule(weighted_mean)
-def _weighted_mean_padded(ctx, score, weights=None, mask=None, scaling=(True, True)):
-    return _weighted_mean(ctx.rows, propagate(_as_float, [score]), weights, mask, Scaling(*scaling))
 
 
 def _as_float(score):

@@ -18,8 +18,8 @@ from jax.extend import core
 from kjax.graph.record import fill
 
 __all__ = [
-    "Lengths", "Padded", "SameLength", "Tag", "Unpaddable", "evaluate_padded", "length_of", "mean_over", "padded_rule",
-    "propagate", "without",
+    "Lengths", "Padded", "SameLength", "Tag", "Unpaddable", "evaluate_padded", "highest", "length_of", "lowest",
+    "mean_over", "propagate", "without",
 ]  # fmt: skip
 
 
@@ -144,6 +144,20 @@ def mean_over(x, axes):
     return x.like(total / jnp.asarray(count, total.dtype), without(x.tags, axes))
 
 
+def lowest(dtype):
+    """What no maximum picks."""
+    if np.dtype(dtype).kind == "b":
+        return False
+    return -np.inf if jnp.issubdtype(dtype, jnp.inexact) else np.iinfo(dtype).min
+
+
+def highest(dtype):
+    """What no minimum picks."""
+    if np.dtype(dtype).kind == "b":
+        return True
+    return np.inf if jnp.issubdtype(dtype, jnp.inexact) else np.iinfo(dtype).max
+
+
 def without(tags, axes):
     """The tags after the axes are gone."""
     return {a - sum(r < a for r in axes): t for a, t in tags.items() if a not in axes}
@@ -184,31 +198,15 @@ def propagate(fn, values, contract=False):
     return jax.tree.unflatten(jax.tree.structure(shapes), wrapped)
 
 
-def padded_rule(operation):
-    """Decorator: the function that computes a recorded operation when arguments of it are Padded.
-
-    It takes what the operation takes, with Padded values among it, and returns what the operation returns, Padded where
-    there is filling.
-    """
-
-    def register(rule):
-        operation.operation.padded = rule
-        return rule
-
-    return register
-
-
 def evaluate_padded(operation, template, values, context, body=None):
     """One operation on the values of its leaves, some of them Padded."""
     if operation.static:
         raise Unpaddable(f"{operation.name}: a size that is computed with")
     if operation.padded is not None:
-        args, kwargs = fill(template, values, body)
-        return operation.padded(context, *args, **kwargs) if operation.context else operation.padded(*args, **kwargs)
+        return operation.run_padded(context, *fill(template, values, body))
 
     def on_arrays(*arrays):
-        args, kwargs = fill(template, arrays, body)
-        return operation.fn(context, *args, **kwargs) if operation.context else operation.fn(*args, **kwargs)
+        return operation.run(context, *fill(template, arrays, body))
 
     return propagate(on_arrays, values)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kjax.graph.context import Context
 from kjax.graph.interrupts import uninterrupted
+from kjax.graph.operation import Facts
 from kjax.graph.padded import Padded, evaluate_padded
 from kjax.graph.record import Body, evaluate, fill, template_key
 from kjax.graph.tensor import KerasTensor
@@ -20,7 +21,7 @@ __all__ = ["Program", "build_program"]
 class _Step:
     """One operation of a program: which slots it reads, which it writes."""
 
-    __slots__ = ("context", "draw", "first", "operation", "reads", "structure", "template", "writes")
+    __slots__ = ("draw", "first", "operation", "reads", "template", "writes")
 
     def __init__(self, operation, template, reads, first, writes, draw):
         self.operation = operation
@@ -29,11 +30,6 @@ class _Step:
         self.first = first
         self.writes = writes
         self.draw = draw
-
-    def inner_steps(self) -> list:
-        """The steps of the functions that the operation calls: a loop's body, say."""
-        inner = [x.program for x in jax.tree.leaves(self.template) if isinstance(x, _SubProgram)]
-        return [step for program in inner for step in program.steps]
 
 
 class _Key:
@@ -63,32 +59,29 @@ class Program:
         outputs: the slots of the results.
         rowwise: whether rows of the batch (axis 0 of the inputs) may be padded: every step that depends on an input
             works row by row, or knows how to leave out rows that the context calls invalid.
-        random: whether a step draws random numbers.
-        slow_in_loops: whether a step does what XLA on a CPU runs slowly in the body of a compiled loop.
+        facts: what is known of the steps together, those of loops' bodies among them.
     """
 
     __slots__ = (
         "__weakref__",
         "_key",
         "constants",
+        "facts",
         "inputs",
         "outputs",
-        "random",
         "rowwise",
-        "slow_in_loops",
         "steps",
         "variables",
     )
 
-    def __init__(self, inputs, variables, constants, steps, outputs, rowwise, random, slow_in_loops):
+    def __init__(self, inputs, variables, constants, steps, outputs, rowwise, facts):
         self.inputs = inputs
         self.variables = variables
         self.constants = constants
         self.steps = steps
         self.outputs = outputs
         self.rowwise = rowwise
-        self.random = random
-        self.slow_in_loops = slow_in_loops
+        self.facts = facts
         self._key = _Key(
             (
                 inputs,
@@ -101,6 +94,11 @@ class Program:
                 ),
             )
         )
+
+    @property
+    def random(self) -> bool:
+        """Whether a step draws random numbers."""
+        return self.facts.draws
 
     def __hash__(self):
         return self._key.hash
@@ -218,14 +216,11 @@ class _Builder:
         known = list(self.inputs) + self.variables + self.constants
         slots = {id(t): i for i, t in enumerate(known)}
         batch = {id(t) for t in self.inputs}
-        count, rowwise, random, slow_in_loops = len(known), True, False, False
+        count, rowwise, facts = len(known), True, []
         for node in ops:
             draw = self.draws.setdefault(id(node), len(self.draws))
-            template, flags = self.convert(node.template)
-            draws = node.operation.draws
-            random = random or flags["random"] or (draws(node.template) if callable(draws) else draws)
-            slow = node.operation.slow_in_loops
-            slow_in_loops = slow_in_loops or flags["slow"] or bool(slow(*node.template) if callable(slow) else slow)
+            template, inner = self.convert(node.template)
+            facts += [node.operation.facts(*node.template), *inner]
             reads = tuple(slots[id(v)] for v in node.leaves)
             depends = any(id(v) in batch for v in node.leaves)
             if depends:
@@ -242,13 +237,13 @@ class _Builder:
             tuple(self.steps),
             tuple(slots[id(t)] for t in outputs),
             rowwise,
-            random,
-            slow_in_loops,
+            Facts.of_all(facts),
         )
         return _intern(program)
 
     def convert(self, template):
-        flags = {"random": False, "slow": False}
+        """The template with programs for the functions that the operation calls, and the facts of these."""
+        facts = []
 
         def walk(x):
             if isinstance(x, Body):
@@ -256,8 +251,7 @@ class _Builder:
                 program = builder.build(x.graph.outputs)
                 if builder.constants or builder.variables:
                     raise AssertionError("a loop body has leaves that were not captured")
-                flags["random"] = flags["random"] or program.random
-                flags["slow"] = flags["slow"] or program.slow_in_loops
+                facts.append(program.facts)
                 return _SubProgram(program, x.captures)
             if isinstance(x, (list, tuple)):
                 parts = [walk(v) for v in x]
@@ -266,7 +260,7 @@ class _Builder:
                 return {k: walk(v) for k, v in x.items()}
             return x
 
-        return walk(template), flags
+        return walk(template), facts
 
 
 def _is_rowwise(node, batch):

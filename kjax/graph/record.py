@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 from collections import OrderedDict
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,10 @@ import numpy as np
 
 from kjax.graph.context import Context, current_resolver, inferring
 from kjax.graph.dtypes import DType
+from kjax.graph.operation import Declared, Operation, When
 from kjax.graph.random import key_of
 from kjax.graph.shape import Dimension, TensorShape
-from kjax.graph.tensor import KerasTensor, Op, Operation, StaticArray
+from kjax.graph.tensor import KerasTensor, Op, StaticArray
 from kjax.graph.variable import Variable
 
 __all__ = ["Leaf", "SubGraph", "apply_operation", "fill", "op", "record", "symbolic_leaves"]
@@ -243,24 +245,24 @@ def template_key(x):
 # ---------------------------------------------------------------- the decorator
 
 
-def op(fn=None, **facts):
+def op(fn=None, **facts: Unpack[Declared]):
     """Makes a pure function on arrays recordable: on symbolic tensors it adds a node instead of computing.
 
-    Args: those of :class:`kjax.graph.tensor.Operation`, by name.
+    Args: those of :class:`kjax.graph.operation.Operation`, by name.
     """
     if fn is None:
         return functools.partial(op, **facts)
     operation = Operation(fn, **facts)
 
-    @functools.wraps(fn)
     def call(*args, **kwargs):
         return apply_operation(operation, args, kwargs)
 
-    call.operation = operation
+    recorded: Any = functools.wraps(fn)(call)
+    recorded.operation = operation
     if operation.context:
         signature = inspect.signature(fn)
-        call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return call
+        recorded.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return recorded
 
 
 def apply_operation(operation, args, kwargs):
@@ -270,9 +272,7 @@ def apply_operation(operation, args, kwargs):
     if resolve is None:
         if found or operation.always:
             return record(operation, args, kwargs)
-        if operation.context:
-            return operation.fn(Context(), *args, **kwargs)
-        return operation.fn(*args, **kwargs)
+        return operation.run(Context() if operation.context else None, args, kwargs)
     if any(isinstance(t, KerasTensor) for t in found):
         return record(operation, args, kwargs)
     context = resolve.context
@@ -280,7 +280,7 @@ def apply_operation(operation, args, kwargs):
     template = pack((args, kwargs), leaves)
     values = [resolve(v) if isinstance(v, Variable) else v for v in leaves]
     args, kwargs = fill(template, values)
-    return operation.fn(context, *args, **kwargs) if operation.context else operation.fn(*args, **kwargs)
+    return operation.run(context, args, kwargs)
 
 
 def record(operation, args, kwargs):
@@ -298,7 +298,8 @@ def record(operation, args, kwargs):
         KerasTensor(shape, dtype, node, i, static=static) for i, (shape, dtype, static) in enumerate(specs)
     )
     node.structure = structure
-    if any(getattr(v, "_uses_learning_phase", False) for v in leaves):
+    by_phase = operation.phase_of(*template) is When.TRAINING
+    if by_phase or any(getattr(v, "_uses_learning_phase", False) for v in leaves):
         for t in node.outputs:
             t._uses_learning_phase = True
     return jax.tree.unflatten(structure, node.outputs)
@@ -454,10 +455,8 @@ def _trial_body(trial):
 def evaluate(operation, template, values, context, body=None):
     """One operation on the values of its leaves."""
     args, kwargs = fill(template, values, body)
-    if operation.context:
-        return operation.fn(context, *args, **kwargs)
-    if values and not operation.static and all(isinstance(v, np.ndarray) for v in values):
+    if not operation.context and values and not operation.static and all(isinstance(v, np.ndarray) for v in values):
         if _is_size(jax.eval_shape(lambda: operation.fn(*args, **kwargs))):
             with jax.ensure_compile_time_eval():
                 return jax.tree.map(np.asarray, operation.fn(*args, **kwargs))
-    return operation.fn(*args, **kwargs)
+    return operation.run(context, args, kwargs)

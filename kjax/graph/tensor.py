@@ -10,7 +10,7 @@ import numpy as np
 from kjax.graph.dtypes import DType
 from kjax.graph.shape import StaticShape, TensorShape
 
-__all__ = ["KerasTensor", "Op", "Operation", "TensorShape", "is_symbolic", "unique_name"]
+__all__ = ["KerasTensor", "Op", "TensorShape", "is_symbolic", "unique_name"]
 
 
 class _Names(threading.local):
@@ -30,41 +30,6 @@ def unique_name(prefix: str) -> str:
 
 def reset_names() -> None:
     _names.counts.clear()
-
-
-class Operation:
-    """A named pure function that can be recorded.
-
-    Args:
-        fn: the function on arrays.
-        rowwise: True, False, or `f(tensors, args, kwargs) -> bool`: whether row i of every output
-            depends on row i of the inputs only (axis 0), so that rows may be padded.
-        context: whether `fn` takes the evaluation's Context as its first argument.
-        static: whether the result is known from static shapes alone (`K.shape`).
-        always: whether a call without symbolic arguments is recorded too (random numbers, the phase).
-        slow_in_loops: whether XLA on a CPU runs it several times slower in the body of a compiled loop: a bool, or
-            f(args, kwargs) -> bool.
-
-    Attributes:
-        draws: whether `fn` draws random numbers: a bool, or f(template) -> bool.
-        padded: None, or what is called instead of `fn` when arguments are `Padded`; see `kjax.graph.padded`.
-    """
-
-    __slots__ = ("always", "context", "draws", "fn", "name", "padded", "rowwise", "slow_in_loops", "static")
-
-    def __init__(self, fn, name=None, rowwise=False, context=False, static=False, always=False, slow_in_loops=False):
-        self.fn = fn
-        self.name = name or fn.__name__
-        self.rowwise = rowwise
-        self.context = context
-        self.static = static
-        self.always = always
-        self.slow_in_loops = slow_in_loops
-        self.draws = False
-        self.padded = None
-
-    def __repr__(self):
-        return f"<Operation {self.name}>"
 
 
 class Op:

@@ -83,6 +83,8 @@ class Softmax(Module):
 
     axis: int = -1
 
+    along_time = "softmax"
+
     def __call__(self, x):
         return jax.nn.softmax(x, self.axis)
 

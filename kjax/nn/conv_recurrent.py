@@ -96,6 +96,11 @@ class ConvLSTM2D(Module):
     unroll: bool = False
 
     slow_in_loops = True
+    along_time = "loop"
+
+    @nn.nowrap
+    def draws(self):
+        return self.dropout != 0.0 or self.recurrent_dropout != 0.0
 
     @nn.compact
     def __call__(self, x, initial_state=None, mask=None, training: bool = False, in_masks=None, masks=None):

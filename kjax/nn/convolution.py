@@ -205,6 +205,7 @@ class Conv(Module):
     activation: Callable | None = None
 
     slow_in_loops = True
+    along_time = "convolution"
 
     @nn.compact
     def __call__(self, x):
@@ -258,6 +259,7 @@ class DepthwiseConv(Module):
     activation: Callable | None = None
 
     slow_in_loops = True
+    along_time = "convolution"
 
     @nn.compact
     def __call__(self, x):
@@ -285,6 +287,7 @@ class SeparableConv(Module):
     activation: Callable | None = None
 
     slow_in_loops = True
+    along_time = "convolution"
 
     @nn.compact
     def __call__(self, x):

@@ -31,7 +31,17 @@ class _Noise(Module):
         return key if seed is None else jax.random.fold_in(key, seed)
 
 
-class Dropout(_Noise):
+class _RatedNoise(_Noise):
+    """Noise with a `rate`, 0 for none."""
+
+    rate: float
+
+    @nn.nowrap
+    def draws(self):
+        return self.rate != 0.0
+
+
+class Dropout(_RatedNoise):
     """y = x * m / (1 - rate), m being 0 with probability `rate`, else 1.
 
     Attributes:
@@ -40,7 +50,6 @@ class Dropout(_Noise):
         seed: int or None.
     """
 
-    rate: float
     noise_shape: tuple | None = None
     seed: int | None = None
 
@@ -57,6 +66,14 @@ class GaussianNoise(_Noise):
 
     stddev: float
 
+    @nn.nowrap
+    def draws(self):
+        return self.stddev != 0.0
+
+    @nn.nowrap
+    def has_phases(self):
+        return True
+
     @nn.compact
     def __call__(self, x, training=False):
         if not training or self.stddev == 0.0:
@@ -64,10 +81,8 @@ class GaussianNoise(_Noise):
         return x + self.stddev * jax.random.normal(self._key(None), x.shape, x.dtype)
 
 
-class GaussianDropout(_Noise):
+class GaussianDropout(_RatedNoise):
     """y = x * n, n normal with mean 1 and standard deviation sqrt(rate / (1 - rate))."""
-
-    rate: float
 
     @nn.compact
     def __call__(self, x, training=False):
@@ -77,10 +92,9 @@ class GaussianDropout(_Noise):
         return x * (1.0 + stddev * jax.random.normal(self._key(None), x.shape, x.dtype))
 
 
-class AlphaDropout(_Noise):
+class AlphaDropout(_RatedNoise):
     """Dropout to SELU's negative saturation value, rescaled to keep mean and variance (Klambauer et al., 2017)."""
 
-    rate: float
     noise_shape: tuple | None = None
     seed: int | None = None
 

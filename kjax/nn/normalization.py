@@ -62,6 +62,10 @@ class BatchNorm(Module):
     center: bool = True
     scale: bool = True
 
+    @nn.nowrap
+    def has_phases(self):
+        return True
+
     @nn.compact
     def __call__(self, x, training=False, rows=None):
         axis = self.axis % x.ndim

@@ -220,6 +220,8 @@ class MaxPool(Module):
     padding: str = "valid"
     data_format: str = "channels_last"
 
+    along_time = "maximum"
+
     def __call__(self, x):
         return max_pool(x, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -241,6 +243,8 @@ class GlobalMaxPool(Module):
 
     data_format: str = "channels_last"
 
+    along_time = "whole maximum"
+
     def __call__(self, x):
         return global_pool(x, jnp.max, self.data_format)
 
@@ -249,6 +253,8 @@ class GlobalAvgPool(Module):
     """The mean over all positions: (batch, channels); with a mask (batch, time), over the unmasked steps."""
 
     data_format: str = "channels_last"
+
+    along_time = "whole mean"
 
     def __call__(self, x, mask=None):
         if mask is None:

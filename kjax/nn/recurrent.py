@@ -154,9 +154,15 @@ class Recurrent(Module):
     go_backwards: bool = False
     unroll: bool = False
 
+    along_time = "loop"
+
     # of the class: gates per kernel, states, loop
     gates = 1
     state_count = 1
+
+    @nn.nowrap
+    def draws(self):
+        return self.dropout != 0.0 or self.recurrent_dropout != 0.0
 
     def cell(self):
         raise NotImplementedError

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 
 from kjax.graph import KerasTensor, symbolic_leaves
+from kjax.graph.operation import Operation
 from kjax.graph.record import pack
-from kjax.graph.tensor import Op, Operation
+from kjax.graph.tensor import Op
 from kjax.layers.lambda_layer import own_lambda
 from kjax.utils.generic_utils import get_custom_objects
 
