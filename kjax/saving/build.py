@@ -36,6 +36,8 @@ def errors_of_file(where):
     except ModelFileError:
         raise
     except (*UNBUILDABLE, ValueError, TypeError) as error:
+        if _is_of_user(error):
+            raise
         known = type(error) is ValueError
         reason = str(error).removeprefix(f"{where}: ") if known else f"{type(error).__name__}: {error}"
         place = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
