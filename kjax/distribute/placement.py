@@ -37,6 +37,10 @@ class Placement:
         """The next multiple of the number of devices."""
         return -(-batch_size // self.size) * self.size
 
+    def in_force(self):
+        """A context in which programs are traced, and compiled once, for these devices."""
+        return jax.set_mesh(self.mesh)
+
     def state(self, value):
         """An array on every device; no copy where it is there already."""
         if isinstance(value, jax.Array) and value.sharding == self.replicated:

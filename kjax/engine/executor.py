@@ -160,9 +160,13 @@ class Executor:
     def _state(self, placement) -> State:
         return State(*[self._values(group, placement) for group in (self.params, self.updated, self.slots)])
 
-    def _counted(self, run):
+    def _counted(self, run, placement):
         before = traces.count
-        result = run()
+        if placement is None:
+            result = run()
+        else:
+            with placement.in_force():
+                result = run()
         if self.on_trace is not None and traces.count != before:
             self.on_trace(traces.count - before)
         return result
@@ -178,7 +182,7 @@ class Executor:
             state = self.safeguard.before(self._state(placement))
             with self.safeguard.attempt(state):
                 new, logs = self._counted(
-                    lambda: step(state, fixed, constants, rates, batch, rows, key, _number(key, count))
+                    lambda: step(state, fixed, constants, rates, batch, rows, key, _number(key, count)), placement
                 )
             self.safeguard.put(new)
             self.safeguard.after(state, logs)
@@ -193,7 +197,7 @@ class Executor:
         def run(state, start, stop):
             steps = np.int32(start), np.int32(stop)
             return self._counted(
-                lambda: chunk(state, logs, fixed, constants, rates, batches, rows, key, number, *steps)
+                lambda: chunk(state, logs, fixed, constants, rates, batches, rows, key, number, *steps), placement
             )
 
         def again(state, i):
@@ -215,16 +219,12 @@ class Executor:
         fixed = self._values(self.fixed, placement)
         number = _number(key, count)
         if not self.updated:
-            before = traces.count
             with uninterrupted():
-                _, logs, outputs = step([], fixed, self.constants, batch, rows, key, number)
-            if traces.count != before and self.on_trace is not None:
-                self.on_trace(traces.count - before)
-            return logs, outputs
+                return self._counted(lambda: step([], fixed, self.constants, batch, rows, key, number)[1:], placement)
         with uninterrupted():
             state = self.safeguard.before(self._state(placement))
             values, logs, outputs = self._counted(
-                lambda: step(state.updated, fixed, self.constants, batch, rows, key, number)
+                lambda: step(state.updated, fixed, self.constants, batch, rows, key, number), placement
             )
             self.safeguard.put(state._replace(updated=values))
             self.safeguard.after(state, (logs, outputs))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kjax.nn import devices
 from kjax.nn.shapes import effective_size
 
 __all__ = ["compiler_options", "forward", "input_gradient", "kernel_gradient", "windows"]
@@ -232,7 +233,8 @@ def _correlate(x, g, strides, dilation, pads, kernel):
     layout = lax.ConvDimensionNumbers(turned, turned, (n, n + 1, *range(n)))
     images = x.shape[0]
     most = max(_BLOCK_IMAGES, _BLOCK_NUMBERS * images // max(x.size + g.size, 1))
-    blocks = min(_MOST_BLOCKS, -(-images // most)) or 1
+    # each of many devices has its own images, and only a few of them
+    blocks = 1 if devices.in_use() > 1 else min(_MOST_BLOCKS, -(-images // most)) or 1
     step = -(-images // blocks) or 1
     total = None
     for b in range(0, max(1, images), step):
@@ -288,7 +290,10 @@ def _depthwise_kernel_gradient(x, g, geometry):
     """Sums of products per tap, a few images at a time so that they stay in the cache."""
     batch, outputs = g.shape[0], g.shape[-1]
     x = jnp.repeat(_zeros_around(x, geometry.pads), outputs // geometry.groups, axis=-1)
-    few = max(b for b in range(1, 1 + min(batch, max(1, _CACHED * batch // g.size))) if batch % b == 0)
+    if devices.in_use() > 1:
+        few = max(batch, 1)
+    else:
+        few = max(b for b in range(1, 1 + min(batch, max(1, _CACHED * batch // g.size))) if batch % b == 0)
     axes = tuple(range(g.ndim - 1))
 
     def add(sums, part):

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 
-from kjax.nn import conv
+from kjax.nn import conv, devices
 from kjax.nn import recurrent_cells as cells
 from kjax.nn.module import Module
 from kjax.nn.recurrence import recurrence
@@ -18,7 +18,14 @@ from kjax.nn.shapes import pads_of
 
 
 def _merged(x, function):
-    """`function` of x (..., rows, columns, channels) with all leading axes as one."""
+    """`function` of x (..., rows, columns, channels) with all leading axes as one.
+
+    On many devices the batch, along which they divide, comes before time, as the first of two axes that become one.
+    """
+    if devices.in_use() > 1 and x.ndim == 5:
+        x = jnp.swapaxes(x, 0, 1)
+        y = function(x.reshape(-1, *x.shape[-3:]))
+        return jnp.swapaxes(y.reshape(*x.shape[:2], *y.shape[1:]), 0, 1)
     y = function(x.reshape(-1, *x.shape[-3:]))
     return y.reshape(*x.shape[:-3], *y.shape[1:])
 

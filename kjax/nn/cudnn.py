@@ -1,4 +1,4 @@
-"""LSTM by cuDNN, where it computes exactly what the scan does: one NVIDIA GPU, float32, sigmoid gates, no mask, no
+"""LSTM by cuDNN, where it computes exactly what the scan does: on one NVIDIA GPU, float32, sigmoid gates, no mask, no
 dropout.
 
 Source: `jax.experimental.rnn`, which has LSTM only (a GRU is always a scan). Differs from its default: full float32
@@ -16,16 +16,21 @@ from jax.experimental import rnn
 from jax.extend import backend
 from jax.lax import Precision, platform_dependent
 
+from kjax.nn import devices
 from kjax.nn.derivatives import differentiable, filled
 
 
-@functools.cache
 def available() -> bool:
-    """Whether the process has exactly one device and that is an NVIDIA GPU, and nobody said `KJAX_CUDNN=0`.
+    """Whether a program is traced for one NVIDIA GPU, however many there are, and nobody said `KJAX_CUDNN=0`.
 
     Programs over several devices keep the scan, which is cut up with the batch.
     """
-    if os.environ.get("KJAX_CUDNN") == "0" or jax.default_backend() != "gpu" or jax.device_count() != 1:
+    return devices.in_use() == 1 and _present()
+
+
+@functools.cache
+def _present() -> bool:
+    if os.environ.get("KJAX_CUDNN") == "0" or jax.default_backend() != "gpu":
         return False
     return "cuda" in backend.get_backend().platform_version
 

@@ -13,7 +13,7 @@ from kjax.nn import recurrent_cells as cells
 from kjax.nn.masks import kept
 from kjax.nn.module import Module
 from kjax.nn.recurrence import recurrence
-from kjax.nn.recurrent_products import MatMul
+from kjax.nn.recurrent_products import MatMul, flat
 
 # steps per round of the compiled loop of an `unroll=True` layer: as good as all of them, and compiled once
 UNROLLED = 8
@@ -68,12 +68,11 @@ def project(x, kernel, bias, masks):
     """x W + b for all steps at once, gate by gate where `masks` (gates, batch, n) drops inputs. x: (time, batch, n)."""
     if masks is None or masks.shape[0] == 1:
         x = x if masks is None else x * masks[0]
-        z = x.reshape(-1, x.shape[-1]) @ kernel
+        z = flat(x, kernel)
     else:
         parts = zip(masks, jnp.split(kernel, masks.shape[0], axis=-1), strict=True)
-        z = jnp.concatenate([(x * m).reshape(-1, x.shape[-1]) @ w for m, w in parts], axis=-1)
-    z = z if bias is None else z + bias
-    return z.reshape(*x.shape[:2], kernel.shape[-1])
+        z = jnp.concatenate([flat(x * m, w) for m, w in parts], axis=-1)
+    return z if bias is None else z + bias
 
 
 def inner(kernel, bias=None, masks=None):

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import lax
 
+from kjax.nn import devices
 
-def _flat(x, kernel):
-    """x W with all leading axes of x as one: XLA:CPU transposes operands of products that contract two axes."""
+
+def flat(x, kernel):
+    """x W with all leading axes of x as one: XLA:CPU transposes operands of products that contract two axes.
+
+    On many devices (time, batch) stays as it is: the cut goes through the second axis, and would be lost.
+    """
+    if devices.in_use() > 1:
+        return x @ kernel
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], kernel.shape[-1])
 
 
@@ -23,13 +30,13 @@ class MatMul:
     def __call__(self, x, params):
         kernel, bias, masks = params["kernel"], params["bias"], params["masks"]
         if masks is None:
-            z = _flat(x, kernel)
+            z = flat(x, kernel)
         elif masks.shape[0] == 1:
-            z = _flat(x * lax.stop_gradient(masks[0]), kernel)
+            z = flat(x * lax.stop_gradient(masks[0]), kernel)
         else:
             gates = jnp.split(kernel, masks.shape[0], axis=-1)
             dropped = [x * lax.stop_gradient(m) for m in masks]
-            z = jnp.concatenate([_flat(d, w) for d, w in zip(dropped, gates, strict=True)], axis=-1)
+            z = jnp.concatenate([flat(d, w) for d, w in zip(dropped, gates, strict=True)], axis=-1)
         return z if bias is None else z + bias
 
     def transposed(self, params):
