@@ -10,6 +10,7 @@ import numpy as np
 
 from kjax import backend as K
 from kjax.backend.config import floatx
+from kjax.graph.random import draw_seed
 from kjax.utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 # Standard deviation of a standard normal distribution cut off at -2 and 2.
@@ -65,7 +66,7 @@ class _Random(Initializer):
     def prepare(self, shape, dtype=None):
         shape, dtype = _checked(shape, self), _dtype(dtype)
         # the global generator on purpose: it is what numpy.random.seed() in a script is meant to fix
-        seed = np.random.randint(2**31 - 1) if self.seed is None else self.seed
+        seed = draw_seed() if self.seed is None else self.seed
         wide = np.float64 if dtype == np.float64 else np.float32
 
         def sample():
@@ -415,6 +416,11 @@ def prepare(initializer, shape, dtype=None) -> Callable[[], object]:
         return initializer.prepare(shape, dtype)
     value = _called(initializer, shape, dtype)
     return lambda: value
+
+
+def value_of(initializer, shape, dtype=None):
+    """An array that the initializer gives now; arguments as for `prepare`."""
+    return prepare(initializer, shape, dtype)()
 
 
 def _called(initializer, shape, dtype):

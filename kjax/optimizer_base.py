@@ -236,13 +236,21 @@ class Optimizer:
             self.create_slots(params)
             self._slots_for = key
         grads = self.get_gradients(loss, params) if self._defines_gradients else self._gradients(loss, params)
-        values, leaves = _apply_rule(
-            grads, params, list(self.slot_variables), dict(self.hyper), self.signature(), self.slot_structure
-        )
+        values, leaves = self.stepped(grads, params, self.slot_variables, self.slot_structure, self.hyper)
         constrained = [p.constraint(v) if p.constraint is not None else v for p, v in zip(params, values, strict=True)]
         self.updates = [K.update(v, t) for v, t in zip(self.slot_variables, leaves, strict=True)]
         self.updates += [K.update(p, t) for p, t in zip(params, constrained, strict=True)]
         return self.updates
+
+    def stepped(self, grads, params, slots, structure, rates):
+        """(new parameters, new slots) of one step, as symbolic tensors.
+
+        Args:
+            grads, params: lists of tensors and of Variables.
+            slots, structure: as `create_slots` makes them.
+            rates: dict name -> Variable or tensor.
+        """
+        return _apply_rule(grads, params, list(slots), dict(rates), self.signature(), structure)
 
     # ------------------------------------------------------------ weights and config
 

@@ -341,13 +341,41 @@ class OptaxOptimizer(Optimizer):
 
 
 class TFOptimizer(Optimizer):
-    """The name under which Keras wraps TensorFlow's optimizers; they cannot run here, so it only explains that."""
+    """An optimizer of TensorFlow's words, `tf.train.AdamOptimizer(...)` and the like, for `model.compile`.
+
+    Args:
+        optimizer: of the stand-in for TensorFlow.
+
+    Its rates are those of `optimizer`; it has no config, so that models are saved without it.
+    """
 
     def __init__(self, optimizer):
-        raise TypeError(
-            f"TFOptimizer: TensorFlow's optimizers do not run on JAX, received {type(optimizer).__name__}; "
-            "use a class of keras.optimizers or pass any optax transformation as optimizer=."
-        )
+        if not getattr(optimizer, "of_tensorflow", False):
+            raise TypeError(
+                f"TFOptimizer: TensorFlow's optimizers do not run on JAX, received {type(optimizer).__name__}; "
+                "use a class of keras.optimizers or pass any optax transformation as optimizer=."
+            )
+        super().__init__()
+        self.optimizer = optimizer
+        self.hyper = optimizer.hyper
+
+    def _rule(self):
+        return self.optimizer._rule()
+
+    @property
+    def defines_updates(self) -> bool:
+        """Whether a rate is computed from variables, so that the whole step is recorded."""
+        return bool(self.optimizer.rate_tensors)
+
+    def get_updates(self, loss, params):
+        if not self.defines_updates:
+            return super().get_updates(loss, params)
+        changes = self.optimizer.changes(self.get_gradients(loss, params), list(params))
+        self.updates = [change.update for change in changes] + [K.update_add(self.iterations, 1)]
+        return self.updates
+
+    def get_config(self):
+        raise NotImplementedError("TFOptimizer: TensorFlow's optimizers have no config.")
 
 
 sgd = SGD
@@ -383,7 +411,7 @@ def get(identifier):
         ValueError: for anything else.
     """
     if isinstance(identifier, Optimizer):
-        return identifier
+        return TFOptimizer(identifier) if getattr(identifier, "of_tensorflow", False) else identifier
     if isinstance(identifier, optax.GradientTransformation):
         return OptaxOptimizer(identifier)
     if isinstance(identifier, dict):

@@ -125,7 +125,7 @@ from kjax.backend.shapes import (
     transpose,
 )
 from kjax.backend.sparse import is_sparse, to_dense
-from kjax.backend.tensorflow_only import get_session, manual_variable_initialization, set_session
+from kjax.backend.tensorflow_only import manual_variable_initialization
 from kjax.backend.tensorflow_only import missing_attribute as _missing_attribute
 from kjax.backend.updates import control_dependencies, moving_average_update, update, update_add, update_sub
 from kjax.backend.variables import (
@@ -212,7 +212,6 @@ __all__ = [
     "foldr",
     "function",
     "gather",
-    "get_session",
     "get_uid",
     "get_value",
     "get_variable_shape",
@@ -285,7 +284,6 @@ __all__ = [
     "set_image_data_format",
     "set_image_dim_ordering",
     "set_learning_phase",
-    "set_session",
     "set_value",
     "shape",
     "sigmoid",

@@ -7,7 +7,7 @@ from collections import Counter
 
 from kjax.graph import names, unique_name
 
-__all__ = ["get_uid", "name_scope", "reset_uids", "scoped_name"]
+__all__ = ["exchange_uids", "get_uid", "name_scope", "reset_uids", "scoped_name"]
 
 _uids: Counter[str] = Counter()
 
@@ -25,6 +25,14 @@ def get_uid(prefix=""):
 def reset_uids():
     """Lets all counters of `get_uid` start again at 1."""
     _uids.clear()
+
+
+def exchange_uids(counts: Counter[str]) -> Counter[str]:
+    """Lets `get_uid` count on from `counts`; returns the counts so far."""
+    before = Counter(_uids)
+    _uids.clear()
+    _uids.update(counts)
+    return before
 
 
 @contextlib.contextmanager

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["INSTEAD", "get_session", "manual_variable_initialization", "set_session"]
+__all__ = ["INSTEAD", "manual_variable_initialization"]
 
 INSTEAD = {
-    "get_session": "compute tensors with K.function([...], [...]) or K.eval(x), read variables with K.get_value(x)",
-    "set_session": "choose the device with JAX (JAX_PLATFORMS, jax.default_device) and leave the session out",
     "manual_variable_initialization": "nothing: variables always have a value; K.set_value(x, value) gives another",
-    "tf": "keras.backend functions, or jax.numpy inside of an operation made with kjax.graph.op",
+    "tf": "kjax.install_as_keras() first: it gives a stand-in for tensorflow; or keras.backend functions",
 }
 
 
 def _error(name: str) -> str:
     return f"keras.backend.{name} belongs to TensorFlow; kjax runs on JAX. Use instead: {INSTEAD[name]}."
-
-
-def get_session():
-    """Raises NotImplementedError: there is no session."""
-    raise NotImplementedError(_error("get_session"))
-
-
-def set_session(session):
-    """Raises NotImplementedError: there is no session."""
-    raise NotImplementedError(_error("set_session"))
 
 
 def manual_variable_initialization(value):

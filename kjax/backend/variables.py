@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,8 @@ __all__ = [
     "ndim", "ones", "ones_like", "placeholder", "set_value", "shape", "size", "variable", "zeros", "zeros_like",
 ]  # fmt: skip
 
+
+_LARGEST_KEPT = 2**20  # bytes of a value that a variable can be given again
 
 # -------------------------------------------------- making
 
@@ -43,6 +47,8 @@ def variable(value, dtype=None, name=None, constraint=None):
         np.array(densified(value), dtype=dtype), name=scoped_name(name or "Variable"), constraint=constraint
     )
     made.sparse = sparse
+    if made.value.nbytes <= _LARGEST_KEPT:
+        made.initial = functools.partial(np.asarray, made.value.copy())
     return made
 
 
@@ -110,7 +116,9 @@ def _full(shape, value, dtype, name):
     ):
         return _filled(shape, value, dtype)
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
-    return variable(np.full(shape, value), dtype, name)
+    made = variable(np.full(shape, value), dtype, name)
+    made.initial = functools.partial(np.full, shape, value, made.dtype)
+    return made
 
 
 def zeros(shape, dtype=None, name=None):

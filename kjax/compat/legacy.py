@@ -21,6 +21,7 @@ from kjax.compat.optimizers1 import accept_keras1_updates
 from kjax.compat.paths import MODULES, Absent
 from kjax.compat.positions import adapted_initializers, read_positions
 from kjax.compat.private import PRIVATE_ATTRIBUTES, PRIVATE_NAMES
+from kjax.compat.tensor_words import add_tensor_words
 from kjax.compat.visible import OPTIONAL, SOURCES, VISIBLE
 from kjax.keras1.call_conversion import Interface, converted_call, converting, marked
 from kjax.keras1.rules import INTERFACES, LAYERS
@@ -108,6 +109,7 @@ def apply() -> list[str]:
     accept_keras1_updates(_get("optimizers:Optimizer"))
     accept_merge_first(_get("engine.sequential:Sequential"))
     accept_modes(layers.BatchNormalization)
+    add_tensor_words()
     accept_keras1_flatten(layers.Flatten)
     accept_keras1_kernels(
         _get("layers.convolution_base:ConvBase"), _get("engine.base_layer:Layer"), _get("engine.network:Network")

@@ -108,17 +108,21 @@ NAMES: dict[str, dict[str, str]] = {
         "optimizer_from_config": "optimizers:deserialize",
     },
     "backend": {
-        name: f"compat.backend1:{name}"
-        for name in (
-            "asymmetric_spatial_2d_padding",
-            "asymmetric_temporal_padding",
-            "atrous_conv2d",
-            "deconv2d",
-            "legacy_weight_ordering",
-            "lesser",
-            "lesser_equal",
-            "set_legacy_weight_ordering",
-        )
+        "get_session": "compat.tensor_words:get_session",
+        "set_session": "compat.tensor_words:set_session",
+        **{
+            name: f"compat.backend1:{name}"
+            for name in (
+                "asymmetric_spatial_2d_padding",
+                "asymmetric_temporal_padding",
+                "atrous_conv2d",
+                "deconv2d",
+                "legacy_weight_ordering",
+                "lesser",
+                "lesser_equal",
+                "set_legacy_weight_ordering",
+            )
+        },
     },
     "metrics": _METRICS,
     "optimizers": {"optimizer_from_config": "optimizers:deserialize"},

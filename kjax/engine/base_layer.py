@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import numpy as np
@@ -246,7 +247,7 @@ class Layer(AddedMetrics, Connections):
         weight = Variable(
             value, name=scoped(name, self.name), dtype=dtype, shape=shape, trainable=trainable, constraint=constraint
         )
-        weight.initializer = initializer
+        weight.initial = functools.partial(initializers.value_of, initializer, shape, dtype)
         if regularizer is not None:
             weight.regularizer = regularizer
             self.add_loss(regularizer(weight))

@@ -7,7 +7,7 @@ import jax
 from kjax.graph.record import Body, SubGraph, fill, record
 from kjax.graph.tensor import KerasTensor
 
-__all__ = ["substitute"]
+__all__ = ["replaced_body", "substitute"]
 
 
 def substitute(outputs, replacements):
@@ -36,14 +36,14 @@ def substitute(outputs, replacements):
         if all(a is b for a, b in zip(leaves, t.op.leaves, strict=True)):
             fresh = t.op.outputs
         else:
-            args, kwargs = fill(t.op.template, leaves, body=_replaced_body)
+            args, kwargs = fill(t.op.template, leaves, body=replaced_body)
             fresh = jax.tree.leaves(record(t.op.operation, args, kwargs))
         done.update((id(old), new) for old, new in zip(t.op.outputs, fresh, strict=True))
         stack.pop()
     return [done[id(t)] for t in outputs]
 
 
-def _replaced_body(template, leaves):
+def replaced_body(template, leaves):
     """A loop body whose captured tensors are the new ones."""
     if not isinstance(template, Body):
         return None

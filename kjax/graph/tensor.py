@@ -32,6 +32,12 @@ def reset_names() -> None:
     _names.counts.clear()
 
 
+def exchange_names(counts: dict[str, int]) -> dict[str, int]:
+    """Lets `unique_name` count on from `counts`; returns the counts so far."""
+    before, _names.counts = _names.counts, counts
+    return before
+
+
 class Op:
     """One recorded application of an Operation.
 

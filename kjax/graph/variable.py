@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from kjax.graph.shape import StaticShape, TensorShape
 __all__ = ["Variable"]
 
 _serial = itertools.count()
+_alive: weakref.WeakSet[Variable] = weakref.WeakSet()
 
 
 class Variable:
@@ -31,6 +33,7 @@ class Variable:
 
     Attributes:
         value: the present jax array.
+        initial: None, or a function without arguments that gives a first value again, drawn anew where it is random.
     """
 
     __array_priority__ = 1000
@@ -54,15 +57,17 @@ class Variable:
         self._name = name or f"Variable_{self.serial}"
         self.trainable = trainable
         self.constraint = constraint
-        self.initializer = None
+        self.initial = None
         self._uses_learning_phase = False
         self._keras_mask = None
+        _alive.add(self)
 
     def __getstate__(self):
-        return {**self.__dict__, "_value": np.array(self.value), "_thunk": None}
+        return {**self.__dict__, "_value": np.array(self.value), "_thunk": None, "initial": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state, serial=next(_serial))
+        _alive.add(self)
 
     @property
     def name(self) -> str:
@@ -151,6 +156,11 @@ class Variable:
 
     def __ne__(self, other):
         return self is not other
+
+
+def living_variables() -> list[Variable]:
+    """All Variables that something still holds, in the order in which they were made."""
+    return sorted(_alive, key=lambda v: v.serial)
 
 
 def on_device(variables) -> list | None:

@@ -88,6 +88,11 @@ def install() -> None:
     sys.path_importer_cache[str(DROP_IN)] = _blind
 
 
+def installed() -> bool:
+    """Whether `import tensorflow` gives the stand-in."""
+    return _finder in sys.meta_path
+
+
 def uninstall() -> None:
     """Undo `install`: names that were imported stay usable."""
     if _finder in sys.meta_path:
