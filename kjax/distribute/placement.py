@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -26,6 +28,7 @@ class Placement:
             raise ValueError(f"a data-parallel mesh has the one axis 'data'; got axes {mesh.axis_names}.")
         Placement.made = True
         self.mesh = mesh
+        self._undivided: set[int] = set()  # sizes of batches that were warned of
         self.replicated = NamedSharding(mesh, PartitionSpec())
 
     @property
@@ -47,13 +50,30 @@ class Placement:
             return value
         return jax.device_put(np.asarray(value) if not isinstance(value, jax.Array) else value, self.replicated)
 
+    def feed(self, fed, axis=0):
+        """((data, weights[, lengths]), rows) where the steps want them; lengths are those of all rows."""
+        (data, weights, *lengths), rows = fed
+        data, weights, rows = self.batch((data, weights, rows), axis)
+        return (data, weights, *map(self.state, lengths)), rows
+
     def batch(self, tree, axis=0):
-        """Arrays cut along `axis`; those it does not divide go to every device whole."""
+        """Arrays cut along `axis`; those it does not divide go to every device whole, with a warning."""
 
         def place(x):
             if x.shape[axis] % self.size:
+                self._warn(x.shape[axis])
                 return jax.device_put(x, self.replicated)
             spec = PartitionSpec(*([None] * axis), "data")
             return jax.device_put(x, NamedSharding(self.mesh, spec))
 
         return jax.tree.map(place, tree)
+
+    def _warn(self, rows):
+        if rows not in self._undivided:
+            self._undivided.add(rows)
+            warnings.warn(
+                f"a batch of {rows} rows cannot be cut over {self.size} devices, nor filled up, as the model fixes its "
+                "size or looks at several rows at once: every device computes the whole of it. Choose a batch size "
+                f"that is a multiple of {self.size}.",
+                stacklevel=2,
+            )

@@ -102,7 +102,7 @@ class Executor:
 
     def stretched(self, feed, training=False, placement=None) -> Feed:
         """The feed with sequences of many lengths brought to few, where that changes no result."""
-        return feed if placement is not None else self.sizes.stretched(feed, training)
+        return self.sizes.stretched(feed, training)
 
     def on_host(self, outputs, batch, size) -> list:
         """The outputs of a batch as NumPy arrays, the first `size` rows and without filling.
@@ -174,7 +174,7 @@ class Executor:
     def train(self, batch, rows, key, count, placement=None):
         """One training step; returns its logs, a device array."""
         if placement is not None:
-            batch, rows = placement.batch((batch, rows))
+            batch, rows = placement.feed((batch, rows))
         fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
         step = train_step(self._spec_for(batch, True), self.safeguard.donates)
@@ -214,7 +214,7 @@ class Executor:
     def forward(self, batch, rows, key, count, training=False, placement=None):
         """A step without gradient; returns (logs, outputs)."""
         if placement is not None:
-            batch, rows = placement.batch((batch, rows))
+            batch, rows = placement.feed((batch, rows))
         step = forward_step(self._spec_for(batch, training), training, self.safeguard.donates)
         fixed = self._values(self.fixed, placement)
         number = _number(key, count)

@@ -134,7 +134,7 @@ def _batches(model, source, kind, what, making, shuffle=False, class_weight=None
             rows = executor.rows_read(rows, None if rows is None else len(rows))
         return (batch, rows), feed.size
 
-    place = jax.device_put if placement is None else placement.batch
+    place = jax.device_put if placement is None else placement.feed
     return Prefetch(source, prepare, place, what, making, shuffle, sizes)
 
 

@@ -198,7 +198,7 @@ def _epoch_by_chunk(model, executor, feed, order, batch_size, callbacks, figures
 
 def _on_device(chunk, placement):
     """The arrays of a chunk, (steps, batch, ...), where the steps want them."""
-    return jax.device_put(chunk) if placement is None else placement.batch(chunk, axis=1)
+    return jax.device_put(chunk) if placement is None else placement.feed(chunk, axis=1)
 
 
 def _run_chunk(model, executor, chunk, count, samples, batch_size, done, callbacks, figures):

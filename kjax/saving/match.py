@@ -64,6 +64,8 @@ def plan_layers(layers, stored, where, names_decide=False) -> list:
     theirs = [s for s in stored if s.weights]
     if len(mine) != len(theirs):
         mine = _flattened(mine, {s.name for s in theirs}) or mine
+    if len(theirs) == 1 and len(mine) > 1 and theirs[0].weights and _holds(theirs[0], mine):
+        return plan_layer(_Whole(theirs[0].name, mine), theirs[0], where)
     if len(mine) != len(theirs):
         raise ValueError(
             f"{where}: You are trying to load a weight file containing {len(theirs)} layers into a model with "
@@ -84,6 +86,26 @@ def _flattened(layers, names):
         else:
             result.append(layer)
     return result if len(result) != len(layers) else None
+
+
+class _Whole:
+    """A model's layers as one layer: what a file of a model that holds this one (`multi_gpu_model`) has them as."""
+
+    _trainable_weights = _non_trainable_weights = ()
+
+    def __init__(self, name, layers):
+        self.name = name
+        self.layers = self._layers = layers
+
+    @property
+    def weights(self) -> list:
+        weights = {id(w): w for layer in self.layers for w in layer.weights}.values()
+        return sorted(weights, key=lambda w: not w.trainable)
+
+
+def _holds(group, layers) -> bool:
+    """Whether one group has the weights of all layers."""
+    return sorted(group.shapes) == sorted(tuple(w.shape) for w in _Whole(group.name, layers).weights)
 
 
 def _paired(mine, theirs, where, names_decide):

@@ -15,7 +15,7 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     Each batch is cut over the devices; gradients are those of the whole batch, so results equal those of one device.
 
     Args:
-        model: the template; save its weights, not those of the result.
+        model: the template; a file of weights of either loads into the other.
         gpus: number of devices (>= 2), or a list of device numbers; None for all.
         cpu_merge, cpu_relocation: accepted; weights are kept on every device, nothing is merged on the host.
 

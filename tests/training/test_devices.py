@@ -6,7 +6,7 @@ import pytest
 
 import kjax as keras
 from kjax import backend as K
-from kjax.layers import LSTM, BatchNormalization, Dense, Dropout
+from kjax.layers import LSTM, BatchNormalization, Dense, Dropout, SimpleRNN
 from kjax.models import Sequential
 
 RNG = np.random.RandomState(0)
@@ -112,3 +112,58 @@ def test_mixed_precision_on_devices():
             assert np.isfinite(model.fit(X, Y, batch_size=16, verbose=0).history["loss"]).all()
     finally:
         keras.mixed_precision.set_policy("float32")
+
+
+def test_sequences_of_many_lengths_need_few_programs_on_devices():
+    """And give the numbers of one device."""
+    lengths, rng = (3, 5, 9, 12), np.random.RandomState(1)
+    data = [(rng.randn(6, n, 3).astype("float32"), rng.randn(6, 3).astype("float32")) for n in lengths]
+    results = []
+    for devices in (1, 2):
+        with keras.distribute.on_devices(devices):
+            model = Sequential([SimpleRNN(3, input_shape=(None, 3))])
+            model.compile("sgd", "mse")
+            model.set_weights([np.full(w.shape, 0.1) for w in model.weights])
+            losses = [model.train_on_batch(x, y) for x, y in data]
+            losses += model.fit_generator(iter(data), len(data), 1, 0).history["loss"]
+            results.append((losses, [model.predict(x) for x, _ in data], model.get_weights()))
+            assert model.compilations <= 6
+    for a, b in zip(*map(jax.tree.leaves, results), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_that_cannot_be_cut_is_warned_of_once():
+    with keras.distribute.on_devices(8):
+        model = Sequential([Dense(2, batch_input_shape=(6, 3))])
+        model.compile("sgd", "mse")
+        with pytest.warns(UserWarning, match=r"6 rows cannot be cut over 8 devices.*a multiple of 8") as warned:
+            for _ in range(2):
+                model.train_on_batch(np.ones((6, 3)), np.ones((6, 2)))
+        assert len(warned) == 1
+
+
+def test_weights_of_parallel_and_template_model_are_interchangeable(tmp_path):
+    def template():
+        return Sequential([Dense(4, input_shape=(5,)), BatchNormalization(), Dense(4), BatchNormalization(), Dense(1)])
+
+    first, second = template(), template()
+    first.set_weights([np.random.rand(*w.shape) for w in first.get_weights()])
+    parallel = keras.utils.multi_gpu_model(first, gpus=2)
+    for source, target in ((parallel, second), (second, keras.utils.multi_gpu_model(template(), gpus=2))):
+        source.save_weights(str(tmp_path / "weights.h5"))
+        target.load_weights(str(tmp_path / "weights.h5"))
+        np.testing.assert_allclose(target.predict(X), first.predict(X), rtol=1e-5)
+    with pytest.raises(ValueError, match="into a model with"):
+        parallel.save_weights(str(tmp_path / "weights.h5"))
+        Sequential([Dense(4, input_shape=(5,)), Dense(2)]).load_weights(str(tmp_path / "weights.h5"))
+
+
+def test_the_precision_of_products_is_a_setting_of_jax():
+    model = Sequential([Dense(3, input_shape=(5,))])
+    model.predict(X)
+    with jax.default_matmul_precision("highest"):
+        before = model.compilations
+        model.predict_on_batch(X)
+        program = str(jax.make_jaxpr(lambda x: model.to_flax()[0].apply(model.to_flax()[1], x))(X))
+    assert model.compilations == before + 1  # no program of another precision is used
+    assert "HIGHEST" in program
