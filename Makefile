@@ -1,4 +1,5 @@
-# One line each: `make demo`, `make test`, `make test-quick`, `make check`, `make format`, `make bench`.
+# One line each: `make demo`, `make test`, `make test-quick`, `make check`, `make format`, `make bench`, `make docs`,
+# `make notebooks`, `make release-check`.
 # Each sets up what it needs in ./.venv first; a stamp file makes the next run start at once.
 # Another Python: `make test PYTHON=/path/to/python3.12`. Another place for the environment: `VENV=...`.
 
@@ -14,7 +15,7 @@ USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 # a virtual environment that was left half made is made again
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick check format bench clean
+.PHONY: demo test test-quick check format bench docs notebooks release-check clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/python -m kjax examples/digits_cnn.py
@@ -38,8 +39,18 @@ format: $(VENV)/.ready-dev
 bench: $(VENV)/.ready-bench
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
+docs: $(VENV)/.ready-docs
+	JAX_PLATFORMS=cpu $(BIN)/python -m sphinx -q -W --keep-going -n -d site/doctrees docs site/html
+	@echo "site/html/index.html"
+
+notebooks: $(VENV)/.ready-docs
+	JAX_PLATFORMS=cpu $(BIN)/python tools/notebooks.py
+
+release-check: $(VENV)/.ready-release
+	$(BIN)/python tools/release_check.py
+
 clean:
-	rm -rf $(VENV) build dist demo_out bench_out .test_cache
+	rm -rf $(VENV) build dist demo_out bench_out .test_cache site docs/api docs/notebooks
 
 $(BIN)/python:
 	@for p in $(CANDIDATES); do \
@@ -53,6 +64,8 @@ $(VENV)/.ready-demo: EXTRAS = sklearn,viz
 $(VENV)/.ready-test: EXTRAS = test
 $(VENV)/.ready-dev: EXTRAS = dev
 $(VENV)/.ready-bench: EXTRAS = bench
+$(VENV)/.ready-docs: EXTRAS = docs
+$(VENV)/.ready-release: EXTRAS = release
 
 $(VENV)/.ready-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
