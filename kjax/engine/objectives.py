@@ -311,7 +311,7 @@ _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
 
 
-def _metric_function(metric, objective, output):
+def _metric_function(metric, objective, output, as_given=False):
     """The function and the short name of a metric as the user gave it."""
     if isinstance(metric, str) and metric in (*_ACCURACY, *_CROSSENTROPY):
         kind = "accuracy" if metric in _ACCURACY else "crossentropy"
@@ -321,7 +321,7 @@ def _metric_function(metric, objective, output):
             name = "sparse_categorical_" + kind
         else:
             name = "categorical_" + kind
-        return room("metrics").get(name), "acc" if metric in _ACCURACY else "ce"
+        return room("metrics").get(name), metric if as_given else "acc" if metric in _ACCURACY else "ce"
     fn = room("metrics").get(metric)
     name = getattr(fn, "name", None) or getattr(fn, "__name__", None) or type(fn).__name__
     return fn, name
@@ -358,7 +358,7 @@ def _free_name(model, objective, name, with_weights, taken) -> str:
 def _report(model, i, objective, metric, with_weights, taken) -> list:
     """What one metric reports: one figure, or one per entry of the dict that a function returns."""
     output = model.outputs[i]
-    fn, name = _metric_function(metric, objective, output)
+    fn, name = _metric_function(metric, objective, output, model.metric_names_as_given)
     mask = getattr(output, "_keras_mask", None)
     weights = objective.sample_weight if with_weights else None
     if hasattr(fn, "reset_states"):

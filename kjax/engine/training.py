@@ -42,7 +42,10 @@ class Model(Compilation, Intake, FlaxBridge, Network):
     Attributes:
         metrics_names: names of what `evaluate` and `train_on_batch` return.
         compilations: how many programs have been compiled on behalf of this model.
+        metric_names_as_given: whether a metric asked for as 'accuracy' is reported as that, or as 'acc'.
     """
+
+    metric_names_as_given = False
 
     def _base_init(self, name):
         super()._base_init(name)

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from kjax.compat.aliases import alias_spec
-from kjax.compat.tensorflow import tree
+from kjax.compat.tensorflow import keras_paths, tree
 from kjax.compat.tensorflow.finder import TOP
 
 ROOM = "kjax.compat.tensorflow"
@@ -58,7 +58,7 @@ class StandIn(ModuleType):
         found = {name for name in vars(self) if name.startswith("__")}
         for p in (path, *tree.ALSO.get(path, ())):
             found.update(ENTRIES.get(p, {}))
-        return sorted(found | children(path))
+        return sorted(found | children(path) | keras_paths.listed(path))
 
 
 def look_up(path: str, name: str) -> tuple[str, str] | None:
@@ -70,7 +70,9 @@ def look_up(path: str, name: str) -> tuple[str, str] | None:
         if name in ENTRIES.get(p, {}):
             where, found_as = ENTRIES[p][name]
             return found_as, where
-    return None
+    if keras_paths.is_path(below):
+        return "module", f"{TOP}.{below}"
+    return keras_paths.look_up(path, name)
 
 
 def children(path: str) -> set[str]:
@@ -119,7 +121,7 @@ def spec_of(fullname: str) -> importlib.machinery.ModuleSpec | None:
             if found is not None:
                 return found
             break
-    if path in PATHS:
+    if path in PATHS or keras_paths.is_path(path):
         return importlib.machinery.ModuleSpec(fullname, _Loader(), origin=ROOM, is_package=True)
     parent = sys.modules.get(fullname.rpartition(".")[0])
     if parent is not None and not isinstance(parent, StandIn):
