@@ -34,7 +34,14 @@ def _cost(y_true, y_pred, input_length, label_length, epsilon):
         beyond(label_length, y_true.shape[1]),
         blank_id=logits.shape[2] - 1,
     )
-    return loss[:, None]
+    return jnp.where(as_array(input_length).reshape(-1) < _steps_needed(y_true, label_length), jnp.inf, loss)[:, None]
+
+
+def _steps_needed(labels, label_length):
+    """The fewest time steps for the labels of each row: one each, and a blank between equal ones."""
+    length = as_array(label_length).reshape(-1)
+    inner = jnp.arange(1, labels.shape[1])[None, :] < length[:, None]
+    return length + jnp.sum(inner & (labels[:, 1:] == labels[:, :-1]), axis=1)
 
 
 def ctc_batch_cost(y_true, y_pred, input_length, label_length):
@@ -47,9 +54,25 @@ def ctc_batch_cost(y_true, y_pred, input_length, label_length):
         label_length: (batch, 1): how many labels of each row count.
 
     Returns:
-        (batch, 1). About 1e5 or more where the labels need more time than there is (2.2.4 stops with an error).
+        (batch, 1). Infinite, without a gradient, where the labels need more time than there is.
+
+    Raises:
+        ValueError: for lengths that are no tensors, where one of a row's input is smaller than that of its labels.
+    Differs: of tensors, of which that is known only at run time, the cost is infinite then; 2.2.4 stops with an error.
     """
+    if not symbolic_leaves((input_length, label_length)) and not _traced(input_length, label_length):
+        steps, labels = (np.asarray(n).reshape(-1) for n in (input_length, label_length))
+        row = next(iter(np.flatnonzero(steps < labels)), None)
+        if row is not None:
+            raise ValueError(
+                f"ctc_batch_cost: not enough time for the labels of row {row}: input_length is {steps[row]}, "
+                f"label_length {labels[row]}; longer inputs, or shorter labels, are required."
+            )
     return _cost(y_true, y_pred, input_length, label_length, epsilon())
+
+
+def _traced(*arrays) -> bool:
+    return any(isinstance(a, jax.core.Tracer) for a in arrays)
 
 
 # -------------------------------------------------- decoding
@@ -225,11 +248,11 @@ def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, m
         merge_repeated: whether the beam search's results lose repeated labels ('hello' -> 'helo').
 
     Returns:
-        (list of (batch, labels) ints, -1 behind the last label; scores (batch, top_paths)): log probabilities, greedy:
+        (list of (batch, labels) int64, -1 behind the last label; scores (batch, top_paths)): log probabilities, greedy:
         the negative one.
     The beam search is TensorFlow's, to the paths it loses in a full beam (see `_barren`).
     Differs: 2.2.4 always merges repeated labels there, as `merge_repeated=True` does; of symbolic tensors, `labels` is
-        the number of time steps.
+        the number of time steps, and they are int32 where JAX has 64 bits switched off.
     """
     if greedy:
         paths, scores = _greedy(y_pred, input_length, epsilon())
@@ -238,8 +261,8 @@ def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, m
             raise ValueError(f"ctc_decode: top_paths must be within 1..beam_width, 1..{beam_width}; got {top_paths!r}.")
         paths, scores = _beam_search(y_pred, input_length, int(beam_width), int(top_paths), epsilon())
         paths = [_without_repeats(p) for p in paths] if merge_repeated else paths
-    if not any(symbolic_leaves(p) or isinstance(p, jax.core.Tracer) for p in paths):
-        paths = [p[:, : int(jnp.max(jnp.sum(p >= 0, axis=1), initial=0))] for p in paths]
+    if not any(symbolic_leaves(p) or _traced(p) for p in paths):
+        paths = [np.asarray(p[:, : int(jnp.max(jnp.sum(p >= 0, axis=1), initial=0))], "int64") for p in paths]
     return list(paths), scores
 
 

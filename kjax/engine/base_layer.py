@@ -18,7 +18,7 @@ from kjax.engine.input_spec import InputSpec, check_inputs
 from kjax.engine.modules import run_module
 from kjax.engine.node import Node
 from kjax.graph import KerasTensor, Variable, as_update
-from kjax.graph.names import name_scope, scoped
+from kjax.graph.names import name_scope, scoped_weight
 from kjax.utils.generic_utils import has_arg
 
 __all__ = ["InputSpec", "Layer", "Node", "to_list", "unlist"]
@@ -245,7 +245,12 @@ class Layer(AddedMetrics, Connections):
             value = initializer(shape, dtype=dtype) if has_arg(initializer, "dtype") else initializer(shape)
             value = K.eval(value) if isinstance(value, (KerasTensor, Variable)) else np.asarray(value, dtype=dtype)
         weight = Variable(
-            value, name=scoped(name, self.name), dtype=dtype, shape=shape, trainable=trainable, constraint=constraint
+            value,
+            name=scoped_weight(name, self.name),
+            dtype=dtype,
+            shape=shape,
+            trainable=trainable,
+            constraint=constraint,
         )
         weight.initial = functools.partial(initializers.value_of, initializer, shape, dtype)
         if regularizer is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kjax.backend.phase import tests_while_training
 from kjax.engine.base_layer import InputSpec, Layer
 from kjax.layers.fields import add_weight, given, number, read_fields, write_fields
@@ -52,8 +54,9 @@ class BatchNormalization(Layer):
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        if isinstance(axis, bool) or not isinstance(axis, int):
+        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
             raise TypeError(f"Layer {self.name}: axis must be an int; got {axis!r}.")
+        axis = int(axis)
         self.axis = axis
         self.momentum = number(momentum, "momentum", self.name)
         self.epsilon = number(epsilon, "epsilon", self.name, least=0.0)

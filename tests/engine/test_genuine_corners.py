@@ -11,7 +11,19 @@ import pytest
 from kjax import backend as K
 from kjax import optimizers
 from kjax.callbacks import Callback
-from kjax.layers import BatchNormalization, Conv1D, Dense, Dropout, Embedding, Flatten, Input, Masking, ReLU, SimpleRNN
+from kjax.layers import (
+    BatchNormalization,
+    Conv1D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Input,
+    Layer,
+    Masking,
+    ReLU,
+    SimpleRNN,
+)
 from kjax.metrics import top_k_categorical_accuracy
 from kjax.models import Model, Sequential, load_model
 from kjax.utils import CustomObjectScope, Sequence, to_categorical
@@ -545,3 +557,57 @@ def test_the_state_of_an_optimizer_before_its_first_step(name, arguments):
     other.optimizer.set_weights(saved)
     got.append([other.train_on_batch(X, Y), other.get_weights()])
     _same(GENUINE[f"opt/{name}{arguments}"][:5], got, name)
+
+
+# ------------------------------------------------------------ small things
+
+
+@pytest.mark.parametrize("axis", [np.int64(-1), np.int32(1), np.uint8(1)])
+def test_the_axis_of_batch_normalization_may_be_a_number_of_numpy(axis):
+    model = Sequential([BatchNormalization(axis=axis, input_shape=(4,))])
+    assert type(model.layers[0].axis) is int
+    assert Sequential.from_config(model.get_config()).predict(X).shape == (8, 4)
+
+
+def test_weights_of_sublayers_built_by_hand_have_names_of_their_own():
+    class Two(Layer):
+        def build(self, input_shape):
+            self.a, self.b = Dense(3), Dense(2)
+            self.a.build(input_shape)
+            self.b.build((None, 3))
+            self._trainable_weights += self.a.trainable_weights + self.b.trainable_weights
+            self.w = self.add_weight(name="w", shape=(2,), initializer="zeros")
+            super().build(input_shape)
+
+        def call(self, x):
+            return self.b.call(self.a.call(x)) + self.w
+
+        def compute_output_shape(self, input_shape):
+            return (input_shape[0], 2)
+
+    model = Sequential([Two(input_shape=(4,), name="my")])
+    assert [w.name for w in model.weights] == GENUINE["names/build"][0]
+
+
+def test_setting_the_rate_after_the_first_step_acts():
+    model = dense()
+    losses = [model.train_on_batch(X, Y)]
+    model.optimizer.lr = 0.0
+    losses += [model.train_on_batch(X, Y), model.train_on_batch(X, Y)]
+    assert losses[0] > losses[1] == losses[2]
+
+
+def test_ctc_of_too_little_time():
+    costs = np.full((2, 6, 4), 0.25, "float32")
+    labels = np.array([[1, 1, 1], [0, 1, 2]])
+
+    def cost(steps, made=K.variable):
+        lengths = made(np.array([[steps], [6]])), made(np.array([[3], [3]]))
+        return K.eval(K.ctc_batch_cost(made(labels.astype("float32")), made(costs), *lengths)).ravel()
+
+    for steps, finite in ((2, False), (3, False), (4, False), (5, True), (6, True)):
+        assert list(np.isfinite(cost(steps))) == [finite, True]
+    with pytest.raises(ValueError, match="not enough time for the labels of row 0: input_length is 2, label_length 3"):
+        cost(2, np.asarray)
+    decoded = K.ctc_decode(costs, np.array([6, 6]))[0][0]
+    assert K.get_value(decoded).dtype == "int64"
