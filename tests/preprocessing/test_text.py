@@ -95,3 +95,49 @@ def test_only_text_has_words():
         text.text_to_word_sequence(3)
     with pytest.raises(TypeError, match="received None"):
         text.Tokenizer().fit_on_texts([None])
+
+
+def described(**changes):
+    tokenizer = text.Tokenizer()
+    tokenizer.fit_on_texts(["a b a"])
+    config = {**tokenizer.get_config(), **changes}
+    return json.dumps({"class_name": "Tokenizer", "config": {k: v for k, v in config.items() if v != "gone"}})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 9999,
+        described(word_counts="[" * 9999),
+        described(word_counts="[1]"),
+        described(word_index='{"a": []}'),
+        described(word_index="gone"),
+        described(index_word='{"one": "a"}'),
+        described(index_docs='{"' + "9" * 5000 + '": 1}'),
+        described(index_word='{"1": ["a"]}'),
+        described(num_words="5"),
+        described(num_words=-5),
+        described(document_count=None),
+        described(filters=[["a"]]),
+        described(filters=5),
+        described(split=["a"]),
+        described(lower="yes"),
+        described(oov_token={}),
+        described(more=1),
+        '{"config": {}, "config": {}}',
+        '"' + '\\"' * 9999,
+        "null",
+        b"\xff",
+    ],
+    ids=range(21),
+)
+def test_a_damaged_description_of_a_tokenizer_is_one_clear_error(content):
+    with pytest.raises(ValueError, match="tokenizer_from_json: json_string must be what Tokenizer.to_json gave"):
+        text.tokenizer_from_json(content)
+
+
+def test_tokenizers_of_lists_of_numbers_come_back():
+    tokenizer = text.Tokenizer(lower=False)
+    tokenizer.fit_on_texts([[3, 4, 3]])
+    again = text.tokenizer_from_json(tokenizer.to_json())
+    assert again.index_word == tokenizer.index_word and again.document_count == 1

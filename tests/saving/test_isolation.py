@@ -159,7 +159,7 @@ def test_an_error_here_ends_the_child_too(tmp_path, monkeypatch, error):
         raise error
 
 
-@pytest.mark.parametrize('isolate', [0, -1, 'yes', None])
+@pytest.mark.parametrize('isolate', [0, -1, 'yes', None, float('inf'), float('nan'), 10**400, 1e300])
 def test_the_argument_is_checked(isolate):
     with pytest.raises(ValueError, match='isolate must be'):
         kjax.models.load_model('x.h5', isolate=isolate)

@@ -8,6 +8,7 @@ import json
 import os
 
 import h5py
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from kjax.saving import ModelFileError
 from kjax.saving.bounded import parse_json, parse_yaml
 from kjax.saving.gate import MAX_BYTES
 from tests.saving.genuine import NAMES, Genuine
-from tests.saving.hostile import bounded
+from tests.saving.hostile import DENSE, bounded, sequential, write
 
 pytestmark = pytest.mark.filterwarnings('ignore::UserWarning')
 EXAMPLES = int(os.environ.get('KJAX_FUZZ_EXAMPLES', 0))
@@ -153,7 +154,69 @@ def test_a_file_with_random_bytes_is_refused_or_loaded(tmp_path, data):
         content = content[: data.draw(st.integers(0, len(content)))]
     path = tmp_path / 'fuzz.h5'
     path.write_bytes(content)
+    load_or_refuse(path, isolate=5)
+
+
+def load_or_refuse(path, **kwargs):
+    """Loads a file, or its error is of the files' own kind, names the file and tells the reason in words."""
     try:
-        kjax.models.load_model(path, compile=False, isolate=5)
-    except ERRORS:
-        pass
+        with bounded(seconds=20):
+            kjax.models.load_model(path, **kwargs)
+    except ModelFileError as error:
+        assert str(path) in error.where and error.reason, error
+        assert not any(raw in str(error) for raw in (' object at 0x', '<class ', 'Traceback')), error
+
+
+@short_round(40)
+@given(data=st.data())
+def test_a_file_with_a_changed_config_is_refused_by_name_or_loaded(tmp_path, data):
+    """In this process: the file itself is whole, but what its texts say is not."""
+    config = data.draw(st.sampled_from(CONFIGS))
+    training = {'optimizer_config': {'class_name': 'Adam', 'config': {'lr': 0.1}}, 'loss': 'mse', 'metrics': ['acc']}
+    for _ in range(data.draw(st.integers(1, 2))):
+        which = data.draw(st.booleans())
+        value = config if which else training
+        path = data.draw(st.sampled_from(list(places(value))))
+        how = data.draw(st.sampled_from(['replace', 'delete', 'double', 'rename']))
+        value = changed(value, path, how, data.draw(VALUES))
+        config, training = (value, training) if which else (config, value)
+    load_or_refuse(write(tmp_path / 'fuzz.h5', config, training=training))
+
+
+def names_of(text):
+    return st.lists(
+        st.one_of(
+            st.sampled_from(text),
+            st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs']), max_size=6),
+        ),
+        max_size=4,
+    )
+
+
+@short_round(60)
+@given(data=st.data())
+def test_a_file_with_other_objects_than_it_says_is_refused_by_name_or_loaded(tmp_path, data):
+    """Attributes and arrays of all kinds where others should be."""
+    kinds = st.sampled_from(
+        ['layer_names', 'weight_names', 'keras_version', 'backend', 'model_config', 'kernel', 'bias']
+    )
+    values = st.one_of(
+        st.sampled_from(
+            [np.inf, 7, -1, b'', b'\xff', 'Keras', '2.2.4', np.zeros(3), np.ones((2, 2), 'i8'), h5py.Empty('f4')]
+        ),
+        names_of(['d', 'd/kernel:0', 'd/bias:0', '/', '.', '..']).map(lambda v: np.array(v, dtype=h5py.string_dtype())),
+        st.floats().map(np.float64),
+    )
+    kind, value = data.draw(kinds), data.draw(values)
+
+    def edit(f):
+        if kind in ('kernel', 'bias'):
+            del f[f'model_weights/d/d/{kind}:0']
+            f['model_weights/d/d'].create_dataset(f'{kind}:0', data=value)
+        else:
+            group = {'layer_names': 'model_weights', 'weight_names': 'model_weights/d'}.get(kind, '/')
+            if kind in f[group].attrs:
+                del f[group].attrs[kind]
+            f[group].attrs[kind] = value
+
+    load_or_refuse(write(tmp_path / 'fuzz.h5', sequential(DENSE), edit=edit))

@@ -251,3 +251,69 @@ def test_flipped_bytes_never_leave_half_a_tree(tmp_path_factory, mode, place, va
         done = False
     assert done or tree(folder / "out") == []
     assert sorted(p.name for p in folder.iterdir()) == ["a.tar", "out"]
+
+
+def test_a_directory_that_is_not_where_the_zip_says(tmp_path, out):
+    """Errors are the archive's own, with its name; whatever the place."""
+    for where in (1, 7, 2**31, 2**32 - 2):
+        path = make_zip(tmp_path / "a.zip", ("a", b"1" * 50))
+
+        def moved(content, at, where=where):
+            content[at + 16 : at + 20] = struct.pack("<I", where)
+
+        with pytest.raises(ArchiveError, match=r"a\.zip: ") as caught:
+            extract_archive(edit(path, b"PK\x05\x06", moved), out, "zip")
+        assert caught.value.archive == path and tree(out) == ["old"]
+
+
+SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a", "GNU.sparse.realsize": "10"}
+
+
+@pytest.mark.parametrize("map", [b"1\n0\n99999999999\n", b"x\n", b"9" * 400], ids=range(3))
+def test_sparse_tars_are_refused(tmp_path, out, map):
+    info, content = member("a", map)
+    info.pax_headers = SPARSE
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(content))
+    old = member("b", b"", type=b"S")
+    for path in (tmp_path / "a.tar", make_tar(tmp_path / "b.tar", old)):
+        with pytest.raises(ArchiveError, match=f"{path.name}: refused.* another special file"):
+            extract_archive(path, out)
+        assert tree(out) == ["old"]
+
+
+LIES = {
+    "a size beyond the end": (slice(124, 136), b"77777777777\0", "it ends within a member"),
+    "a huge size": (slice(124, 136), b"\x80" + b"\xff" * 11, "a size of"),
+    "a negative size": (slice(124, 136), b"\xff" * 12, "is no number"),
+    "a size in letters": (slice(124, 136), b"abcdefghijk\0", "is no number"),
+    "a mode in letters": (slice(100, 108), b"rwxrwx \0", "is no number"),
+}
+
+
+@pytest.mark.parametrize("where, what, message", list(LIES.values()), ids=list(LIES))
+def test_tar_headers_that_lie(tmp_path, out, where, what, message):
+    path = make_tar(tmp_path / "a.tar", member("first"), member("a"))
+    content = bytearray(path.read_bytes())
+    block = content[1024:1536]
+    block[where], block[148:156] = what, b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    content[1024:1536] = block
+    path.write_bytes(content)
+    with pytest.raises(ArchiveError, match=f"a.tar: damaged archive, nothing was unpacked: .*{message}"):
+        extract_archive(path, out)
+    assert tree(out) == ["old"]
+
+
+def test_tars_of_other_programs(tmp_path, out):
+    """Names of every length and writing in each format that Python writes."""
+    names = ["short", "d/" + "n" * 99, "/".join(["p" * 90] * 3), "é/" + "ü" * 120]
+    for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        used = names[:2] if kind == tarfile.USTAR_FORMAT else names
+        with tarfile.open(tmp_path / "a.tar", "w", format=kind, pax_headers={"comment": "all"}) as archive:
+            for name in used:
+                info, content = member(name, name.encode(), mtime=1.5, uid=2**40 if kind != tarfile.USTAR_FORMAT else 1)
+                archive.addfile(info, io.BytesIO(content))
+        folder = tmp_path / str(kind)
+        assert extract_archive(tmp_path / "a.tar", folder)
+        assert all((folder / name).read_bytes() == name.encode() for name in used)
