@@ -241,7 +241,10 @@ def map_fn(fn, elems, name=None, dtype=None):
     elements, structure = jax.tree.flatten(_tensors(elems))
     stand_ins = [_stand_in(e, 0) for e in elements]
     body, leaves, result = _record(lambda *x: fn(jax.tree.unflatten(structure, x)), stand_ins)
-    together = isinstance(body, SubGraph) and not build_program([*body.inputs, *body.captures], body.outputs)[0].random
+    together = False
+    if isinstance(body, SubGraph):
+        program = build_program([*body.inputs, *body.captures], body.outputs)[0]
+        together = not (program.random or program.counted)
     found = at_once(_map(body, elements, together), (body, elements))
     if dtype is not None:
         types = jax.tree.leaves(dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,12 +112,26 @@ def _per_sample(tensors, args, kwargs):
     )
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _softmax_loss(axis, target, logits):
+    """-sum(target log(softmax(logits))); by the logits its derivative is softmax - target, as if target summed to 1."""
+    return -jnp.sum(target * jax.nn.log_softmax(logits, axis), axis)
+
+
+@_softmax_loss.defjvp
+def _softmax_loss_jvp(axis, primals, tangents):
+    target, logits = primals
+    d_target, d_logits = tangents
+    by_logits = (jax.nn.softmax(logits, axis) - target) * d_logits
+    return _softmax_loss(axis, *primals), jnp.sum(by_logits - d_target * jax.nn.log_softmax(logits, axis), axis)
+
+
 @tensor_op(rowwise=_per_sample)
 def _categorical(target, output, from_logits, axis, epsilon):
     target, output = as_array(target), as_array(output)
     (axis,) = axes_of(axis, output.ndim, "categorical_crossentropy")
     if from_logits:
-        return -jnp.sum(target * jax.nn.log_softmax(output, axis), axis)
+        return _softmax_loss(axis, target, output)
     output = output / jnp.sum(output, axis, keepdims=True)
     return -jnp.sum(target * jnp.log(clip(output, epsilon, 1.0 - epsilon)), axis)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from kjax.graph import Context, Program
@@ -164,6 +165,23 @@ def _train(spec, state, fixed, constants, rates, batch, rows, key):
     return State(values[: spec.params], values[spec.params :], slots), logs
 
 
+def _compiled(step, spec, donate):
+    """The step as one compiled program; where sizes depend on data, operation by operation."""
+    if not spec.program.counted:
+        return jax.jit(step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())
+
+    def run(*args):
+        before = traces.count
+        # NumPy arrays among the values of an operation are sizes
+        args = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, args)
+        with jax.disable_jit():
+            result = step(*args)
+        traces.count = before
+        return result
+
+    return run
+
+
 @functools.lru_cache(maxsize=256)
 def train_step(spec, donate=True):
     """The compiled training step of a spec; equal specs share it. `donate`: whether the state's buffers are given away.
@@ -177,7 +195,7 @@ def train_step(spec, donate=True):
         key = None if key is None else jax.random.fold_in(key, count)
         return _train(spec, state, fixed, constants, rates, batch, rows, key)
 
-    return jax.jit(step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())
+    return _compiled(step, spec, donate)
 
 
 @functools.lru_cache(maxsize=256)
@@ -203,7 +221,7 @@ def train_chunk(spec, donate=True):
 
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
-    return jax.jit(chunk, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())
+    return _compiled(chunk, spec, donate)
 
 
 @functools.lru_cache(maxsize=256)
@@ -223,4 +241,4 @@ def forward_step(spec, training=False, donate=True):
         logs = _scalars(results[: spec.logs])
         return values, jnp.stack(logs) if logs else None, results[spec.logs : spec.logs + spec.outputs]
 
-    return jax.jit(step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options())
+    return _compiled(step, spec, donate)

@@ -92,6 +92,7 @@ def current_resolver():
 class _Inference(threading.local):
     def __init__(self):
         self.on = False
+        self.size = None
 
 
 _inference = _Inference()
@@ -102,21 +103,28 @@ def is_inferring() -> bool:
     return _inference.on
 
 
+def unknown_size():
+    """While shapes are being found out, the size that stands for one which depends on data; else None."""
+    return _inference.size
+
+
 class inferring:
     """Within this scope operations are evaluated to find out the shapes of their results.
 
     Args:
         unknown: whether a size among their arguments is unknown.
+        size: stands for sizes that depend on data.
     """
 
-    def __init__(self, unknown):
-        self.unknown = unknown
+    def __init__(self, unknown, size=None):
+        self.found = unknown, size
 
     def __enter__(self):
-        self._before, _inference.on = _inference.on, self.unknown
+        self._before = _inference.on, _inference.size
+        _inference.on, _inference.size = self.found
 
     def __exit__(self, *exc):
-        _inference.on = self._before
+        _inference.on, _inference.size = self._before
 
 
 class resolving:

@@ -29,6 +29,8 @@ def run_program(
 ) -> list:
     """The outputs of a program, computed by code that is compiled once per program, phase and shapes.
 
+    Where sizes depend on data (`program.counted`), operation by operation instead.
+
     Args:
         program: from `build_program`.
         inputs, variables, constants: lists of arrays, as many as the program takes.
@@ -38,6 +40,11 @@ def run_program(
             numbers of that step. None: they follow `key`.
         compiler_options: of `jax.jit`; for calls that are never traced, as only the outermost `jit` may have some.
     """
+    if program.counted:
+        # NumPy arrays among the values of an operation are sizes
+        inputs, variables, constants = jax.tree.map(jnp.asarray, (list(inputs), list(variables), list(constants)))
+        with jax.disable_jit():
+            return _run(program, inputs, variables, constants, bool(training), key, step)
     options = tuple((compiler_options or {}).items())
     if options not in _compiled:
         _compiled[options] = jax.jit(_run, static_argnames=("program", "training"), compiler_options=compiler_options)

@@ -25,12 +25,14 @@ class Facts(NamedTuple):
         phase: when the surroundings matter.
         slow_in_loops: whether XLA on a CPU runs it several times slower in the body of a compiled loop.
         precisions: the floating-point types that were asked for, where that is not the arguments' own.
+        counted: whether the size of a result depends on data, so that it cannot be compiled.
     """
 
     draws: bool = False
     phase: When = When.NEVER
     slow_in_loops: bool = False
     precisions: frozenset[str] = frozenset()
+    counted: bool = False
 
     @staticmethod
     def of_all(facts: Iterable[Facts]) -> Facts:
@@ -41,6 +43,7 @@ class Facts(NamedTuple):
             max(f.phase for f in everything),
             any(f.slow_in_loops for f in everything),
             frozenset().union(*(f.precisions for f in everything)),
+            any(f.counted for f in everything),
         )
 
 
@@ -57,6 +60,7 @@ class Declared(TypedDict, total=False):
     slow_in_loops: bool | Callable[..., bool]
     precision: Callable[..., str | None] | None
     padded: Callable[..., Any] | None
+    counted: bool
 
 
 class Operation:
@@ -77,13 +81,14 @@ class Operation:
         precision: None, or f(args, kwargs): the floating-point type that is asked for, or None.
         padded: None, or what is called instead of `fn` when arguments are `Padded`: it takes what `fn` takes, and gives
             Padded results where there is filling; see `kjax.graph.padded`.
+        counted: whether the size of a result depends on data; see `kjax.graph.context.unknown_size`.
 
     The arguments that the functions get, but for `rowwise`, are those of the call with a `Leaf` for every tensor.
     """
 
     __slots__ = (
-        "always", "context", "draws", "fn", "name", "padded", "phase", "precision", "rowwise", "slow_in_loops",
-        "static",
+        "always", "context", "counted", "draws", "fn", "name", "padded", "phase", "precision", "rowwise",
+        "slow_in_loops", "static",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +104,7 @@ class Operation:
         slow_in_loops: bool | Callable[..., bool] = False,
         precision: Callable[..., str | None] | None = None,
         padded: Callable[..., Any] | None = None,
+        counted: bool = False,
     ):
         self.fn = fn
         self.name = name or fn.__name__
@@ -111,6 +117,7 @@ class Operation:
         self.slow_in_loops = slow_in_loops
         self.precision = precision
         self.padded = padded
+        self.counted = counted
 
     def facts(self, args: tuple, kwargs: dict) -> Facts:
         """What is known of the application to these arguments."""
@@ -120,6 +127,7 @@ class Operation:
             self.phase_of(args, kwargs),
             self.slow_in_loops(args, kwargs) if callable(self.slow_in_loops) else self.slow_in_loops,
             frozenset() if precision is None else frozenset((precision,)),
+            self.counted,
         )
 
     def phase_of(self, args: tuple, kwargs: dict) -> When:

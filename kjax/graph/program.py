@@ -100,6 +100,11 @@ class Program:
         """Whether a step draws random numbers."""
         return self.facts.draws
 
+    @property
+    def counted(self) -> bool:
+        """Whether the size of a result depends on data, so that the program cannot be compiled."""
+        return self.facts.counted
+
     def __hash__(self):
         return self._key.hash
 

@@ -343,15 +343,13 @@ def _inferred(node):
 def infer(node):
     """The structure of the outputs and, for each, (shape, dtype, static values)."""
     unknown = _has_unknown_size(node.leaves) or any(_has_unknown(b) for b in _bodies(node.template))
+    unknown = unknown or node.operation.counted
     try:
         first = _trial(node, 0)
         second = _trial(node, 1) if unknown else first
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
         # Sizes that are unknown in one argument may be known in another: (batch, None) * (batch, 3).
-        aligned = _aligned(node.leaves) if unknown else None
-        if aligned is None:
-            raise
-        first, second = _trial(node, 0, aligned), _trial(node, 1, aligned)
+        first, second = _trials_aligned(node, unknown, error)
     leaves1, structure = jax.tree.flatten(first)
     leaves2 = jax.tree.leaves(second)
     specs = []
@@ -362,6 +360,17 @@ def infer(node):
         static = (a, b) if isinstance(a, np.ndarray) else None
         specs.append((shape, str(a.dtype), static))
     return structure, specs
+
+
+def _trials_aligned(node, unknown, error):
+    """Both trials with unknown sizes taken from what other arguments have; raises the error of the trials before."""
+    for aligned in (_aligned(node.leaves), _aligned_batch(node.leaves)) if unknown else ():
+        if aligned is not None:
+            try:
+                return _trial(node, 0, aligned), _trial(node, 1, aligned)
+            except (TypeError, ValueError):
+                continue
+    raise error
 
 
 def _bodies(template):
@@ -397,6 +406,15 @@ def _aligned(leaves):
     return filled if filled != shapes else None
 
 
+def _aligned_batch(leaves):
+    """Shapes with an unknown size of axis 0 taken from what another argument has there; None if there is none."""
+    shapes = [tuple(v.shape) for v in leaves]
+    known = {s[0] for s in shapes if s and s[0] is not None}
+    if len(known) != 1 or not any(s and s[0] is None for s in shapes):
+        return None
+    return [(*known, *s[1:]) if s and s[0] is None else s for s in shapes]
+
+
 def _spec(leaf, trial, shape=None):
     if isinstance(leaf, KerasTensor):
         if leaf.static is not None:
@@ -421,7 +439,7 @@ def _trial(node, trial, shapes=None):
         shapes = [np.zeros(s.shape, s.dtype) if isinstance(s, np.ndarray) else s for s in specs]
         args, kwargs = fill(node.template, shapes)
         return jax.tree.map(np.asarray, node.operation.fn(*args, **kwargs))
-    with inferring(unknown=_has_unknown_size(node.leaves)):
+    with inferring(_has_unknown_size(node.leaves), TRIALS[trial]):
         result = jax.eval_shape(run, *abstract)
     if specs and not abstract and not node.operation.context and _is_size(result):
         with jax.ensure_compile_time_eval():
@@ -455,7 +473,8 @@ def _trial_body(trial):
 def evaluate(operation, template, values, context, body=None):
     """One operation on the values of its leaves."""
     args, kwargs = fill(template, values, body)
-    if not operation.context and values and not operation.static and all(isinstance(v, np.ndarray) for v in values):
+    known = values and all(isinstance(v, np.ndarray) for v in values)
+    if known and not (operation.context or operation.static or operation.counted):
         if _is_size(jax.eval_shape(lambda: operation.fn(*args, **kwargs))):
             with jax.ensure_compile_time_eval():
                 return jax.tree.map(np.asarray, operation.fn(*args, **kwargs))

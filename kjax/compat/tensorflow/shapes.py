@@ -13,7 +13,7 @@ from kjax import backend as K
 from kjax.backend.operation import as_array, axes_of, batch_axis_kept, int_of, tensor_op
 from kjax.backend.variables import _filled
 from kjax.compat.tensorflow.reductions import axes
-from kjax.compat.tensorflow.tensors import get_static_value, kind_of, tf_function, type_of, value_of
+from kjax.compat.tensorflow.tensors import get_static_value, held, kind_of, tf_function, type_of, value_of
 from kjax.graph import KerasTensor, Variable
 
 newaxis = None
@@ -109,6 +109,8 @@ def ones_like(tensor, dtype=None, optimize=True):
 @tensor_op(name="Range")
 def _range(start, limit, delta, dtype):
     start, limit, delta = (v if isinstance(v, (int, float)) else np.asarray(v)[()] for v in (start, limit, delta))
+    if all(isinstance(v, (int, np.integer)) for v in (start, limit, delta)):
+        return jnp.arange(int(start), int(limit), int(delta), dtype)
     return jnp.asarray(np.arange(start, limit, delta), dtype)
 
 
@@ -420,7 +422,7 @@ def reverse(tensor, axis):
 @tf_function(old={"seq_dim": "seq_axis", "batch_dim": "batch_axis"})
 def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=0):
     """The first seq_lengths[i] elements along `seq_axis` of each i along `batch_axis` turned around."""
-    return _reverse_sequence(value_of(input), value_of(seq_lengths), seq_axis, batch_axis or 0)
+    return _reverse_sequence(value_of(input), held(value_of(seq_lengths)), seq_axis, batch_axis or 0)
 
 
 @tensor_op(name="ReverseSequence", rowwise=lambda tensors, args, kwargs: args[3] == 0)

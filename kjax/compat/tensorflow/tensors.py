@@ -88,9 +88,7 @@ def tf_function(fn=None, *, old=None):
     added = [inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None)]
     added += [inspect.Parameter(b, inspect.Parameter.KEYWORD_ONLY, default=None) for b in old or {}]
     last = [p for p in parameters if p.kind is p.VAR_KEYWORD]
-    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[p for p in parameters if p not in last] + added + last
-    )
+    call.__signature__ = signature.replace(parameters=[p for p in parameters if p not in last] + added + last)
     return call
 
 
