@@ -14,11 +14,6 @@ from kjax.compat.tensorflow.tensors import held, tf_function, value_of
 # -------------------------------------------------- contrib.layers
 
 
-def xavier_initializer(uniform=True, seed=None, dtype="float32"):
-    """Glorot's initializer."""
-    return initializers.glorot_uniform(seed) if uniform else initializers.glorot_normal(seed)
-
-
 def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=None, dtype="float32"):
     """Random weights of variance factor / fan."""
     return initializers.VarianceScaling(factor, mode.lower(), "uniform" if uniform else "normal", seed)

@@ -179,15 +179,6 @@ def placeholder(dtype=None, shape=None, name=None):
 
 
 @tf_function
-def placeholder_with_default(input, shape):
-    """A tensor with the value of `input`.
-
-    Differs: it cannot be fed.
-    """
-    return K_identity(value_of(input))
-
-
-@tf_function
 def identity(input):
     """A tensor with the value of `input`."""
     return array_as_tensor(input) if isinstance(input, Variable) else K_identity(value_of(input))

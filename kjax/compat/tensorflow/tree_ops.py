@@ -8,7 +8,7 @@ _TYPES = (
 )
 _TENSORS = (
     "cast constant convert_to_tensor convert_to_tensor_or_sparse_tensor get_static_value identity identity_n "
-    "is_tensor placeholder placeholder_with_default saturate_cast stop_gradient to_bfloat16 to_complex64 to_double "
+    "is_tensor placeholder saturate_cast stop_gradient to_bfloat16 to_complex64 to_double "
     "to_float to_int32 to_int64"
 )
 _ELEMENTS = (
@@ -151,7 +151,7 @@ NAMES: dict[str, dict[str, str]] = {
     "contrib.framework.nest": {".nest": _NEST},
     "contrib.image": {".contrib": "rotate transform translate"},
     "contrib.layers": {
-        ".contrib": "flatten l1_regularizer l2_regularizer variance_scaling_initializer xavier_initializer",
+        ".contrib": "flatten l1_regularizer l2_regularizer variance_scaling_initializer",
         ".indexing": "one_hot_encoding=one_hot",
     },
     "contrib.seq2seq": {".contrib": "sequence_loss"},
