@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from kjax import backend as K
 from kjax.utils.generic_utils import deserialize_keras_object
 
@@ -116,5 +118,12 @@ def get(identifier):
     if isinstance(identifier, str):
         return deserialize(identifier)
     if callable(identifier):
+        if hasattr(identifier, "_inbound_nodes"):
+            warnings.warn(
+                f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument of "
+                "another layer: its weights and losses would be lost. Add it to the model like any other layer.",
+                UserWarning,
+                stacklevel=2,
+            )
         return identifier
     raise ValueError(f"Could not interpret activation function identifier: received {identifier!r}.")

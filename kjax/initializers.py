@@ -281,12 +281,10 @@ class Orthogonal(_Random):
 
 
 class Identity(_Fixed):
-    """The identity matrix times `gain`, for two-dimensional weights.
+    """The identity matrix times `gain`, for two-dimensional weights; side by side where one side is a multiple.
 
     Args:
         gain: number, default 1.
-
-    Differs: as in 2.3, the matrix need not be square.
     """
 
     def __init__(self, gain=1.0):
@@ -295,7 +293,11 @@ class Identity(_Fixed):
     def _values(self, shape, dtype):
         if len(shape) != 2:
             raise ValueError(f"Identity: shape must have two dimensions, received {shape}.")
-        return (self.gain * np.eye(*shape)).astype(dtype)
+        short, long = sorted(int(n) for n in shape)
+        if not short or long % short:
+            raise ValueError(f"Identity: the longer side must be a multiple of the shorter one, received {shape}.")
+        axis = 0 if shape[0] == long else 1
+        return (self.gain * np.concatenate([np.eye(short)] * (long // short), axis)).astype(dtype)
 
     def get_config(self):
         return {"gain": self.gain}

@@ -396,9 +396,12 @@ def serialize(optimizer):
 
 
 def deserialize(config, custom_objects=None):
-    """The optimizer that `serialize` described; the class name's letter case does not matter."""
+    """The optimizer that `serialize` described; the class name's letter case does not matter.
+
+    As in Keras, a built-in's class name is written in lower case into the given dict.
+    """
     if isinstance(config, dict) and str(config.get("class_name", "")).lower() in _REGISTRY:
-        config = {**config, "class_name": config["class_name"].lower()}
+        config["class_name"] = config["class_name"].lower()
     return deserialize_keras_object(
         config, module_objects=_REGISTRY, custom_objects=custom_objects, printable_module_name="optimizer"
     )

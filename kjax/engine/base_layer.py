@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import re
 
 import numpy as np
@@ -475,7 +476,9 @@ class Layer(AddedMetrics, Connections):
             [tuple(x.shape) for x in outputs],
             arguments or {},
         )
+        by_phase = getattr(self, "uses_learning_phase", False)
         for i, (x, mask) in enumerate(zip(outputs, masks, strict=False)):
+            x._uses_learning_phase = x._uses_learning_phase or by_phase
             x._keras_history = (self, len(self._inbound_nodes) - 1, i)
             x._keras_mask = mask
         return node
@@ -489,13 +492,14 @@ class Layer(AddedMetrics, Connections):
 
     def add_loss(self, losses, inputs=None):
         """Adds scalar tensors to what training minimises; with `inputs`, only where the layer is called on these."""
-        self._register(self._losses, self._per_input_losses, to_list(losses), inputs)
+        each = [K.constant(x) if isinstance(x, numbers.Real) else x for x in to_list(losses)]
+        self._register(self._losses, self._per_input_losses, each, inputs)
 
     def add_update(self, updates, inputs=None):
         """Adds updates that each training step makes: `K.update(...)` or pairs (variable, value)."""
         if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
             updates = [updates]
-        self._register(self._updates, self._per_input_updates, [as_update(u) for u in to_list(updates)], inputs)
+        self._register(self._updates, self._per_input_updates, [_update(u) for u in to_list(updates)], inputs)
 
     @staticmethod
     def _register(everything, per_input, items, inputs):
@@ -567,6 +571,11 @@ class Layer(AddedMetrics, Connections):
 
     def __repr__(self):
         return f"<{type(self).__module__}.{type(self).__name__} {self.name!r}>"
+
+
+def _update(x):
+    """An Update; a number stays until a step is made that has no use for it."""
+    return x if isinstance(x, numbers.Real) else as_update(x)
 
 
 def _shape_of(x, layer):

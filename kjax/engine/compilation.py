@@ -208,7 +208,7 @@ class Compilation(StepFunctions):
                 on_trace=self._traced,
             )
         params = self._collected_trainable_weights
-        updates = [*self.updates, *[as_update(u) for u in self.metrics_updates]]
+        updates = [*[as_update(u) for u in self.updates], *[as_update(u) for u in self.metrics_updates]]
         if params and self.optimizer.defines_updates:
             if self._own_updates is None:  # made once: they hold the optimizer's state
                 own = self.optimizer.get_updates(loss=self.total_loss, params=params)

@@ -307,7 +307,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         params = {"batch_size": checked_size, "samples": feed.size, "steps": steps}
         phase = self._phase("test", callbacks, verbose, params, feed.size if steps is None else steps)
         with rescued(self, "evaluate", "test"):
-            return unlist(loop.test_loop(self, feed, batch_size, phase, steps))
+            return _figures(loop.test_loop(self, feed, batch_size, phase, steps))
 
     def predict(
         self,
@@ -462,7 +462,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         self._require_compiled("evaluate_generator")
         making = Making(workers, use_multiprocessing, max_queue_size)
         with rescued(self, "evaluate_generator", "test"):
-            return unlist(generator_loop.evaluate_generator(self, generator, steps, making, verbose, callbacks))
+            return _figures(generator_loop.evaluate_generator(self, generator, steps, making, verbose, callbacks))
 
     def predict_generator(
         self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0, callbacks=None
@@ -475,6 +475,11 @@ class Model(Compilation, Intake, FlaxBridge, Network):
 
 def _no_validation(why) -> None:
     warnings.warn(f"{why}: the model is trained without validation, as in Keras.", UserWarning, stacklevel=4)
+
+
+def _figures(values):
+    """The list of figures; a single one as Keras gives it, a NumPy number (its `shape` is ())."""
+    return np.float64(values[0]) if len(values) == 1 else values
 
 
 def _list_of_callbacks(callbacks) -> list:

@@ -91,7 +91,11 @@ def deconv_length(dim_size, stride_size, kernel_size, padding, output_padding, d
     return (dim_size - 1) * stride_size + reach - 2 * pad + output_padding
 
 
+class PaddingError(ValueError, AssertionError):
+    """A padding that does not exist; Keras asserts it, programs that check values catch a ValueError."""
+
+
 def _choose(function, padding, table):
     if padding not in table:
-        raise ValueError(f"{function}: padding must be one of {sorted(table)}, received {padding!r}")
+        raise PaddingError(f"{function}: padding must be one of {sorted(table)}, received {padding!r}")
     return table[padding]

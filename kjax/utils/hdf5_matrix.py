@@ -80,6 +80,10 @@ class HDF5Matrix:
 
     def _read(self, key):
         if isinstance(key, slice):
+            if (key.start or 0) >= len(self) > 0 and (key.stop or 0) > len(
+                self
+            ):  # Keras refuses rows that are not there
+                raise IndexError(f"HDF5Matrix: rows {key.start}:{key.stop} are out of range for {len(self)} rows")
             first, stop, step = key.indices(len(self))
             if step > 0:
                 return self.data[self.start + first : max(self.start + first, self.start + stop) : step]

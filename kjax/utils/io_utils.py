@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import h5py
 import numpy as np
 
@@ -15,10 +18,13 @@ HDF5_OBJECT_HEADER_LIMIT = 64512
 
 def ask_to_proceed_with_overwrite(filepath):
     """Asks on the terminal whether `filepath` may be overwritten; True for yes."""
+    # programs put their own in the place of `input` or of `six.moves.input`, which Keras calls
+    own = vars(sys.modules["six.moves"]).get("input") if "six.moves" in sys.modules else None
+    ask = input if own is None or inspect.isbuiltin(own) else own
     try:
-        answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]")
+        answer = ask(f"[WARNING] {filepath} already exists - overwrite? [y/n]")
         while answer.strip().lower() not in ("y", "n"):
-            answer = input('Enter "y" (overwrite) or "n" (cancel).')
+            answer = ask('Enter "y" (overwrite) or "n" (cancel).')
     except EOFError:
         raise FileExistsError(f"{filepath} already exists and nobody answers whether to overwrite it") from None
     if answer.strip().lower() == "n":

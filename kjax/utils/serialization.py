@@ -78,7 +78,7 @@ def _look_up(name, module_objects, custom_objects, slot):
     for table in (custom_objects, get_custom_objects(), module_objects):
         found = table.get(name) if table else None
         if found is not None:
-            if not callable(found):
+            if not callable(found) and table is not custom_objects:
                 raise ValueError(
                     f"Unknown {slot}: {_short(name)} is neither a class nor a function but {_short(found)}"
                 )

@@ -375,3 +375,64 @@ def test_sublayers_in_the_own_list_count_once():
     i = Input((3,))
     m = Model(i, Wrapping()(i))
     assert (len(m.weights), m.count_params(), len(m.get_weights())) == (2, 8, 2)
+
+
+# ---------------------------------------------------------------- what Keras's own suite asks
+
+
+def test_the_dict_of_an_optimizer_is_written_in_lower_case():
+    config = optimizers.serialize(optimizers.SGD(0.5))
+    assert config["class_name"] == "SGD"
+    again = optimizers.serialize(optimizers.deserialize(config))
+    assert config == {"class_name": "sgd", "config": again["config"]}
+
+
+def test_numbers_as_losses_count_each():
+    m = Sequential([Dense(1, input_shape=(2,))])
+    m.add_loss(1)
+    m.add_loss(1)
+    m.compile("sgd", "mse")
+    assert len(m.losses) == 2
+    m.set_weights([np.zeros((2, 1)), np.zeros(1)])
+    assert m.evaluate(np.zeros((2, 2)), np.zeros((2, 1)), verbose=0).shape == ()
+    assert m.evaluate(np.zeros((2, 2)), np.zeros((2, 1)), verbose=0) == 2
+
+
+def test_numbers_as_updates_are_kept_until_a_step_is_made():
+    i = Input((2,))
+    layer = Dense(1)
+    o = layer(i)
+    layer.add_update(0, inputs=i)
+    layer.add_update(1)
+    assert layer.get_updates_for(i) == [0]
+    assert layer.get_updates_for(None) == [1]
+    m = Model(i, o)
+    m.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="an update must be K.update"):
+        m.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+
+
+def test_outputs_of_a_model_that_uses_the_phase():
+    a, b = Input((3,)), Input((3,))
+    m = Model([a, b], [Dense(2)(a), layers.Dropout(0.5)(b)])
+    assert all(t._uses_learning_phase for t in m([Input((3,)), Input((3,))]))
+
+
+def test_identities_side_by_side():
+    tall = K.eval(kjax.initializers.Identity(2.0)((4, 2)))
+    assert tall.tolist() == [[2, 0], [0, 2], [2, 0], [0, 2]]
+    with pytest.raises(ValueError, match="must be a multiple of the shorter one"):
+        kjax.initializers.Identity()((30, 80))
+
+
+def test_small_words_of_keras():
+    with pytest.warns(UserWarning, match="Do not pass a layer instance"):
+        kjax.activations.get(layers.LeakyReLU())
+    with pytest.raises(AssertionError, match="padding must be one of"):
+        kjax.utils.conv_utils.conv_output_length(32, 5, "diagonal", 2)
+    assert kjax.metrics.deserialize("own", custom_objects={"own": True}) is True
+
+
+def test_questions_go_through_six(monkeypatch, tmp_path):
+    monkeypatch.setattr("six.moves.input", lambda text: "n")
+    assert kjax.utils.io_utils.ask_to_proceed_with_overwrite(str(tmp_path)) is False
