@@ -19,7 +19,7 @@ HDF5_OBJECT_HEADER_LIMIT = 64512
 def ask_to_proceed_with_overwrite(filepath):
     """Asks on the terminal whether `filepath` may be overwritten; True for yes."""
     # programs put their own in the place of `input` or of `six.moves.input`, which Keras calls
-    own = vars(sys.modules["six.moves"]).get("input") if "six.moves" in sys.modules else None
+    own = vars(sys.modules["six"].moves).get("input") if "six" in sys.modules else None
     ask = input if own is None or inspect.isbuiltin(own) else own
     try:
         answer = ask(f"[WARNING] {filepath} already exists - overwrite? [y/n]")
