@@ -14,22 +14,16 @@ from kjax import initializers, mixed_precision
 from kjax.backend.config import dtype_name
 from kjax.backend.variables import as_tensor
 from kjax.engine.added_metrics import AddedMetrics
-from kjax.engine.connections import Connections, unlist
+from kjax.engine.call_layer import call_layer, registers
+from kjax.engine.connections import Connections, to_list, unlist
 from kjax.engine.input_spec import InputSpec, check_inputs
-from kjax.engine.modules import run_module
+from kjax.engine.modules import is_module_output, run_module
 from kjax.engine.node import Node
 from kjax.graph import KerasTensor, Variable, as_update
 from kjax.graph.names import name_scope, scoped_weight
 from kjax.utils.generic_utils import has_arg
 
 __all__ = ["InputSpec", "Layer", "Node", "to_list", "unlist"]
-
-
-def to_list(x) -> list:
-    """A list of what may be one thing, a list or a tuple."""
-    if isinstance(x, list):
-        return x
-    return list(x) if isinstance(x, tuple) else [x]
 
 
 def unique(items) -> list:
@@ -317,6 +311,11 @@ class Layer(AddedMetrics, Connections):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    @property
+    def knows_output_shape(self) -> bool:
+        """Whether the class has a `compute_output_shape` of its own."""
+        return type(self).compute_output_shape is not Layer.compute_output_shape
+
     def compute_mask(self, inputs, mask=None):
         """The output's mask. Raises a TypeError where a mask comes in that the layer does not support."""
         if not self.supports_masking:
@@ -368,8 +367,16 @@ class Layer(AddedMetrics, Connections):
             ) from None
         if stats and training is not False:
             changed = [(bound["batch_stats"][n], v) for n, v in stats.items()]
-            self.add_update(changed, [t for t in inputs if isinstance(t, KerasTensor)])
+            given = [t for t in inputs if isinstance(t, KerasTensor)]
+            if not self._counts(module, changed, given):
+                self.add_update(changed, given)
         return outputs
+
+    def _counts(self, module, changed, inputs) -> bool:
+        """Whether the same statistics of these very inputs are updates of the layer already."""
+        known = self._per_input_updates.get(tuple(id(x) for x in inputs), []) if inputs else []
+        modules = {id(u.variable): u.value.op.template[0][0] for u in known if is_module_output(u.value)}
+        return all(modules.get(id(variable)) == module for variable, _ in changed)
 
     def _place_of(self, weight):
         """(collection, parameter name) of a weight; without `add_weight` the attribute that holds it names it."""
@@ -400,18 +407,9 @@ class Layer(AddedMetrics, Connections):
                 self.built = True
                 self._load_initial_weights()
             self.assert_input_compatibility(inputs)
-            previous = unlist([getattr(x, "_keras_mask", None) for x in to_list(inputs)])
-            arguments = dict(kwargs)
-            has_mask = any(m is not None for m in to_list(previous))
-            if has_mask and kwargs.get("mask") is None and has_arg(self.call, "mask"):
-                kwargs["mask"] = previous
-            outputs = self.call(inputs, **kwargs)
-            mask_in = kwargs.get("mask") if kwargs.get("mask") is not None else (previous if has_mask else None)
-            output_mask = self.compute_mask(inputs, mask_in)
-            outputs = self._own_outputs(inputs, outputs)
-            self._merge_shapes(inputs, outputs)
-            self._connect(inputs, outputs, output_mask, arguments)
-            self._regularize_activity(inputs, outputs)
+            masks = [getattr(x, "_keras_mask", None) for x in to_list(inputs)]
+            outputs, out_masks = call_layer(self, inputs, masks, kwargs)
+            self._connect(inputs, outputs, out_masks, dict(kwargs))
         return outputs
 
     def _weight_shape(self, name, shape) -> tuple:
@@ -429,34 +427,6 @@ class Layer(AddedMetrics, Connections):
         if self._initial_weights is not None:
             weights, self._initial_weights = self._initial_weights, None
             self.set_weights(weights)
-
-    def _own_outputs(self, inputs, outputs):
-        """Outputs that are no input of this call and belong to no other layer's call."""
-        taken = {id(x) for x in to_list(inputs)}
-        own = []
-        for x in to_list(outputs):
-            if not isinstance(x, KerasTensor):
-                if not isinstance(x, (Variable, np.ndarray)) and not hasattr(x, "shape"):
-                    raise TypeError(
-                        f"Layer {self.name}: `call` must return tensors made with keras.backend functions; got "
-                        f"{type(x).__name__}."
-                    )
-                x = K.identity(K.constant(x) if not isinstance(x, Variable) else x)
-            own.append(K.identity(x) if id(x) in taken or hasattr(x, "_keras_history") else x)
-        return own if isinstance(outputs, (list, tuple)) and len(own) != 1 else own[0]
-
-    def _merge_shapes(self, inputs, outputs):
-        """Dimensions that only the layer's `compute_output_shape` knows."""
-        if type(self).compute_output_shape is Layer.compute_output_shape:
-            return
-        tensors = to_list(outputs)
-        if all(None not in t.shape[1:] for t in tensors):
-            return
-        shapes = self.compute_output_shape(unlist([tuple(x.shape) for x in to_list(inputs)]))
-        shapes = list(shapes) if isinstance(shapes, list) else [shapes]
-        for t, shape in zip(tensors, shapes, strict=False):
-            if shape is not None and len(shape) == len(t.shape):
-                t._keras_shape = tuple(b if a is None else a for a, b in zip(t.shape, shape, strict=True))
 
     def _connect(self, inputs, outputs, output_mask, arguments=None):
         """Records the call: a Node, and on each output where it comes from."""
@@ -483,11 +453,6 @@ class Layer(AddedMetrics, Connections):
             x._keras_mask = mask
         return node
 
-    def _regularize_activity(self, inputs, outputs):
-        regularizer = getattr(self, "activity_regularizer", None)
-        if regularizer is not None:
-            self.add_loss([regularizer(x) for x in to_list(outputs)], to_list(inputs))
-
     # ------------------------------------------------------------ losses and updates
 
     def add_loss(self, losses, inputs=None):
@@ -503,7 +468,7 @@ class Layer(AddedMetrics, Connections):
 
     @staticmethod
     def _register(everything, per_input, items, inputs):
-        if not items:
+        if not items or not registers():
             return
         everything.extend(items)
         key = None if inputs is None or to_list(inputs) == [] else tuple(id(x) for x in to_list(inputs))

@@ -76,6 +76,13 @@ class Connections:
         return self._only("output_shapes", "output shape", "get_output_shape_at")
 
 
+def to_list(x) -> list:
+    """A list of what may be one thing, a list or a tuple."""
+    if isinstance(x, list):
+        return x
+    return list(x) if isinstance(x, tuple) else [x]
+
+
 def unlist(x):
     """The only element of a list of one, else the list."""
     return x[0] if len(x) == 1 else x

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from kjax.engine.padded_modules import run_padded
-from kjax.graph import op
+from kjax.graph import KerasTensor, op
 from kjax.graph.operation import When
 from kjax.nn.module import Module
 
-__all__ = ["run_module"]
+__all__ = ["is_module_output", "run_module"]
 
 
 def _holds_arrays(x) -> bool:
@@ -122,3 +122,8 @@ run_module = op(
     precision=lambda args, kwargs: kwargs.get("dtype"),
     padded=_padded,
 )
+
+
+def is_module_output(x) -> bool:
+    """Whether x is a symbolic result of a module."""
+    return isinstance(x, KerasTensor) and x.op is not None and x.op.operation is run_module.operation

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 
 from kjax import backend as K
 from kjax.backend.phase import built_for
 from kjax.engine.base_layer import Layer, Node, to_list, unique, unlist
+from kjax.engine.call_layer import call_layer, registers, unregistered
 from kjax.engine.input_layer import InputLayer
 from kjax.engine.network_config import KERAS_VERSION, graph_config, graph_from_config
 from kjax.engine.persistence import Persistence
 from kjax.engine.topology_map import map_graph
 from kjax.graph import KerasTensor
-from kjax.utils.generic_utils import has_arg
 from kjax.utils.layer_utils import print_summary
 
 __all__ = ["Network"]
+
+
+class _Call(NamedTuple):
+    """What a network's layers gave for new inputs, and the losses and updates that depend on these."""
+
+    inputs: list
+    in_masks: list
+    within: list  # the network's own outputs at that time
+    outputs: list
+    masks: list
+    updates: list
+    losses: list
 
 
 class Network(Persistence, Layer):
@@ -59,6 +72,7 @@ class Network(Persistence, Layer):
         self.trainable = True
         self.supports_masking = True
         self.optimizer = None
+        self.__dict__.setdefault("_calls", {})  # what it gave for new inputs, as long as these live
 
     def _init_subclassed(self, name):
         self._base_init(name)
@@ -225,9 +239,7 @@ class Network(Persistence, Layer):
             return unique(
                 [*self._per_input_losses.get(None, []), *[x for y in self.layers for x in y.get_losses_for(None)]]
             )
-        if self._is_graph_network and tuple(id(x) for x in to_list(inputs)) == self._own_key():
-            return self.losses
-        return super().get_losses_for(inputs)
+        return unique([*super().get_losses_for(inputs), *[x for call in self._calls_on(inputs) for x in call.losses]])
 
     def get_updates_for(self, inputs):
         if not self.trainable and not self.stateful:
@@ -236,9 +248,10 @@ class Network(Persistence, Layer):
             return unique(
                 [*self._per_input_updates.get(None, []), *[x for y in self.layers for x in y.get_updates_for(None)]]
             )
-        if self._is_graph_network and tuple(id(x) for x in to_list(inputs)) == self._own_key():
-            return self.updates
-        return super().get_updates_for(inputs)
+        return unique([*super().get_updates_for(inputs), *[x for call in self._calls_on(inputs) for x in call.updates]])
+
+    def _calls_on(self, inputs):
+        return [call for call in self._calls.values() if _same(call.inputs, to_list(inputs))]
 
     @property
     def stateful(self) -> bool:  # type: ignore[override]
@@ -299,10 +312,13 @@ class Network(Persistence, Layer):
     def compute_mask(self, inputs, mask):
         if not self._is_graph_network:
             return None
-        key, masks = getattr(self, "_latest_masks", (None, None))
-        if key != [id(x) for x in to_list(inputs)]:
-            masks = self.run_internal_graph(to_list(inputs), None if mask is None else to_list(mask))[1]
-        return unlist(masks)
+        inputs = to_list(inputs)
+        masks = [None] * len(inputs) if mask is None else to_list(mask)
+        for call in reversed(self._calls.values()):
+            if _same(call.inputs, inputs) and _same(call.in_masks, masks) and _same(call.within, self.outputs):
+                return unlist(call.masks)
+        with unregistered():
+            return unlist(self._run(inputs, masks).masks)
 
     def compute_output_shape(self, input_shape):
         if not self._is_graph_network:
@@ -313,51 +329,49 @@ class Network(Persistence, Layer):
                 f"Model {self.name} has {len(self.inputs)} inputs; {len(shapes)} input shapes were given: {shapes}."
             )
         tensors = [KerasTensor(s, x.dtype) for s, x in zip(shapes, self.inputs, strict=True)]
-        outputs, _, _ = self.run_internal_graph(tensors)
+        with unregistered():
+            outputs = self._run(tensors, [None] * len(tensors)).outputs
         return unlist([tuple(x.shape) for x in outputs])
 
     def run_internal_graph(self, inputs, masks=None):
-        """Calls every layer on new inputs, without new nodes.
+        """Calls every layer on new inputs, without new nodes; on inputs it was called on before, gives the same again.
 
         Returns:
             (output tensors, output masks, output shapes).
         """
         masks = [None] * len(inputs) if masks is None else masks
+        key = (*map(id, inputs), *map(id, masks), K.fixed_phase(), *map(id, self.outputs))
+        if key not in self._calls:
+            call = self._run(inputs, masks)
+            if not registers():
+                return call.outputs, call.masks, [tuple(x.shape) for x in call.outputs]
+            self._calls[key] = call
+        call = self._calls[key]
+        return call.outputs, call.masks, [tuple(x.shape) for x in call.outputs]
+
+    def _run(self, inputs, masks) -> _Call:
         if len(inputs) != len(self.inputs):
             raise ValueError(
                 f"Model {self.name} expects {len(self.inputs)} inputs, but received {len(inputs)}: {inputs}"
             )
         computed = {id(x): (new, mask) for x, new, mask in zip(self.inputs, inputs, masks, strict=True)}
+        updates: list = []
+        losses: list = []
         for node in self._nodes:
             if all(id(x) in computed for x in node.output_tensors):
                 continue
             layer = node.outbound_layer
-            given = [computed[id(x)] for x in node.input_tensors]
-            tensors = unlist([x for x, _ in given])
-            in_masks = unlist([m for _, m in given])
-            kwargs = dict(node.arguments)
-            if (
-                any(m is not None for m in to_list(in_masks))
-                and kwargs.get("mask") is None
-                and has_arg(layer.call, "mask")
-            ):
-                kwargs["mask"] = in_masks
-            kwargs = {k: _replaced(v, computed) for k, v in kwargs.items()}
-            outputs = layer.call(tensors, **kwargs)
-            out_masks = layer.compute_mask(tensors, kwargs.get("mask", in_masks if _any_mask(in_masks) else None))
-            outputs_list = to_list(outputs)
-            out_masks = to_list(out_masks) if isinstance(out_masks, (list, tuple)) else [out_masks] * len(outputs_list)
-            regularizer = getattr(layer, "activity_regularizer", None)
-            if regularizer is not None:
-                layer.add_loss([regularizer(x) for x in outputs_list], to_list(tensors))
-            self.add_update(layer.get_updates_for(tensors), inputs)
-            self.add_loss(layer.get_losses_for(tensors), inputs)
-            for old, new, mask in zip(node.output_tensors, outputs_list, out_masks, strict=False):
+            given = unlist([computed[id(x)][0] for x in node.input_tensors])
+            in_masks = [computed[id(x)][1] for x in node.input_tensors]
+            arguments = {k: _replaced(v, computed) for k, v in node.arguments.items()}
+            outputs, out_masks = call_layer(layer, given, in_masks, arguments)
+            updates += layer.get_updates_for(given)
+            losses += layer.get_losses_for(given)
+            for old, new, mask in zip(node.output_tensors, to_list(outputs), out_masks, strict=False):
                 computed[id(old)] = (new, mask)
-        outputs = [computed[id(x)][0] for x in self.outputs]
-        out_masks = [computed[id(x)][1] for x in self.outputs]
-        self._latest_masks = ([id(x) for x in inputs], out_masks)
-        return outputs, out_masks, [tuple(x.shape) for x in outputs]
+        results = [computed[id(x)] for x in self.outputs]
+        outputs, out_masks = [y for y, _ in results], [m for _, m in results]
+        return _Call(list(inputs), list(masks), list(self.outputs), outputs, out_masks, updates, losses)
 
     # ------------------------------------------------------------ config, summary, files
 
@@ -421,8 +435,8 @@ def _tensors(x, what) -> list:
     return tensors
 
 
-def _any_mask(masks) -> bool:
-    return any(m is not None for m in to_list(masks))
+def _same(a, b) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
 def _replaced(value, computed):

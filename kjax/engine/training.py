@@ -16,6 +16,7 @@ from kjax.engine.compilation import Compilation
 from kjax.engine.executor import in_floatx
 from kjax.engine.feeds import Feed
 from kjax.engine.flax_bridge import FlaxBridge
+from kjax.engine.input_layer import Input, InputLayer
 from kjax.engine.intake import Intake
 from kjax.engine.network import Network
 from kjax.engine.phases import Phase, unwatched
@@ -60,8 +61,15 @@ class Model(Compilation, Intake, FlaxBridge, Network):
 
     def _copy_on(self, placement):
         """A model of this one's layers and weights that runs at a placement of its own."""
-        outputs = self(self.inputs[0] if len(self.inputs) == 1 else list(self.inputs))
-        copy = Model(self.inputs, outputs)
+        # inputs of its own: on the template's, what the first layer adds to loss and updates would count twice
+        own = [x._keras_history[0] for x in self.inputs]
+        inputs = [
+            Input(batch_shape=tuple(x.shape), dtype=x.dtype, name=layer.name, sparse=layer.sparse)
+            if isinstance(layer, InputLayer) and layer.is_placeholder
+            else x
+            for x, layer in zip(self.inputs, own, strict=True)
+        ]
+        copy = Model(inputs, self(inputs[0] if len(inputs) == 1 else inputs))
         copy._own_placement = placement
         return copy
 
