@@ -15,9 +15,22 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from kjax.distribute import processes
 from kjax.distribute.placement import Placement
+from kjax.distribute.processes import is_chief, local_rank, rank, size
 
-__all__ = ["Placement", "current", "data_mesh", "initialize", "on_devices", "use_devices"]
+__all__ = [
+    "Placement",
+    "current",
+    "data_mesh",
+    "initialize",
+    "is_chief",
+    "local_rank",
+    "on_devices",
+    "rank",
+    "size",
+    "use_devices",
+]
 
 _current: list = [None]
 
@@ -73,8 +86,12 @@ def current() -> Placement | None:
 def initialize(**kwargs) -> Placement | None:
     """Joins several processes (hosts) into one group and uses all their devices.
 
+    Each process then gives its own share of the data to `fit`, `evaluate`, `predict` and the others, as many samples as
+    every other, and gets the predictions for its own. The first weights and random keys are those of process 0.
+
     Args:
         kwargs: of `jax.distributed.initialize`; none are needed on TPU pods and most clusters.
     """
     jax.distributed.initialize(**kwargs)
+    processes.meet()
     return use_devices()

@@ -250,6 +250,8 @@ class Compilation(StepFunctions):
         """Whether many steps may go out in one dispatch: not where they would run slower in a loop."""
         if self._own_step("train") is not None:
             return False
+        if self._placement is not None and self._placement.processes > 1:
+            return False  # how many go out together follows each process's clock
         return jax.default_backend() != "cpu" or not self._compiled_executor("train").spec.program.facts.slow_in_loops
 
     def _next_key(self, executor, steps=1, random=None):

@@ -102,7 +102,8 @@ class Executor:
 
     def stretched(self, feed, training=False, placement=None) -> Feed:
         """The feed with sequences of many lengths brought to few, where that changes no result."""
-        return self.sizes.stretched(feed, training)
+        several = placement is not None and placement.processes > 1  # whose sequences may have other lengths
+        return feed if several else self.sizes.stretched(feed, training)
 
     def on_host(self, outputs, batch, size) -> list:
         """The outputs of a batch as NumPy arrays, the first `size` rows and without filling.
@@ -174,7 +175,7 @@ class Executor:
     def train(self, batch, rows, key, count, placement=None):
         """One training step; returns its logs, a device array."""
         if placement is not None:
-            batch, rows = placement.feed((batch, rows))
+            (batch, rows), key = placement.feed((batch, rows)), placement.key(key)
         fixed, rates = self._values(self.fixed, placement), self._rates(placement)
         constants = (self.constants, self.constraint_constants)
         step = train_step(self._spec_for(batch, True), self.safeguard.donates)
@@ -214,13 +215,16 @@ class Executor:
     def forward(self, batch, rows, key, count, training=False, placement=None):
         """A step without gradient; returns (logs, outputs)."""
         if placement is not None:
-            batch, rows = placement.feed((batch, rows))
+            (batch, rows), key = placement.feed((batch, rows)), placement.key(key)
         step = forward_step(self._spec_for(batch, training), training, self.safeguard.donates)
         fixed = self._values(self.fixed, placement)
         number = _number(key, count)
         if not self.updated:
             with uninterrupted():
-                return self._counted(lambda: step([], fixed, self.constants, batch, rows, key, number)[1:], placement)
+                logs, outputs = self._counted(
+                    lambda: step([], fixed, self.constants, batch, rows, key, number)[1:], placement
+                )
+            return logs, outputs if placement is None else placement.own(outputs)
         with uninterrupted():
             state = self.safeguard.before(self._state(placement))
             values, logs, outputs = self._counted(
@@ -228,7 +232,7 @@ class Executor:
             )
             self.safeguard.put(state._replace(updated=values))
             self.safeguard.after(state, (logs, outputs))
-        return logs, outputs
+        return logs, outputs if placement is None else placement.own(outputs)
 
 
 def in_floatx(y) -> np.ndarray:

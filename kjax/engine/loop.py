@@ -103,6 +103,10 @@ def fit_loop(
         is_due(validation_freq, 0)
     last = np.arange(feed.size)
     lost = False
+    if model._placement is not None:
+        model._placement.agree(
+            "fit", samples=feed.size, batch_size=batch_size, epochs=epochs - initial_epoch, steps=steps
+        )
     for epoch in range(initial_epoch, epochs):
         model._reset_metrics()
         callbacks.on_epoch_begin(epoch, Logs())
@@ -237,6 +241,8 @@ def test_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> list:
     model._reset_metrics()
     figures = Figures(model.metrics_names, model.stateful_metric_names)
     in_flight: list = []
+    if model._placement is not None:
+        model._placement.agree("evaluate", samples=feed.size, batch_size=batch_size, steps=steps)
     order = np.arange(feed.size)
     if steps is not None:
         order = np.resize(order, steps * batch_size)
@@ -264,6 +270,8 @@ def predict_loop(model, feed: Feed, batch_size, phase: Phase, steps=None) -> lis
     executor = model._executor("predict")
     feed = executor.stretched(feed, False, model._placement)
     size = feed.size if steps is None else steps * batch_size
+    if model._placement is not None:
+        model._placement.agree("predict", samples=size, batch_size=batch_size)
     if size <= batch_size and steps is None:
         results = _predict_at_once(model, executor, feed, batch_size, phase)
         phase.end()

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+from kjax import distribute
 from kjax.engine import data as data_room
 from kjax.engine import generator_loop, loop
 from kjax.engine.base_layer import unlist
@@ -207,7 +208,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         """The list of callbacks Keras assembles, told of the model and the parameters."""
         self.history = room("callbacks").History()
         chain = [room("callbacks").BaseLogger(stateful_metrics=self.stateful_metric_names)]
-        if verbose:
+        if verbose and distribute.is_chief():
             chain.append(room("callbacks").ProgbarLogger(count_mode, stateful_metrics=self.stateful_metric_names))
         watched = room("callbacks").CallbackList([*chain, *_list_of_callbacks(callbacks), self.history])
         watched.set_model(self._callback_model())
