@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import numbers
@@ -131,7 +132,7 @@ class Model(Compilation, Intake, FlaxBridge, Network):
             hint = f" Did you mean {close[0]}?" if close else ""
             raise TypeError(f"Unrecognized keyword arguments of fit: {kwargs}.{hint}")
         self._require_compiled("fit")
-        _check_epochs(epochs, initial_epoch)
+        epochs, initial_epoch = _epochs(epochs, "epochs"), _epochs(initial_epoch, "initial_epoch")
         if generator_loop.is_generator(x):
             generator_loop.refuse_with_generator(
                 "fit", y=y, sample_weight=sample_weight, validation_split=validation_split
@@ -461,8 +462,8 @@ class Model(Compilation, Intake, FlaxBridge, Network):
         """
         asked = generator_loop.GeneratorFit(**given(locals()))
         self._require_compiled("fit_generator")
-        _check_epochs(epochs, initial_epoch)
-        return generator_loop.fit_generator(self, asked)
+        first, last = _epochs(initial_epoch, "initial_epoch"), _epochs(epochs, "epochs")
+        return generator_loop.fit_generator(self, dataclasses.replace(asked, initial_epoch=first, epochs=last))
 
     def evaluate_generator(
         self, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0, callbacks=None
@@ -502,10 +503,12 @@ def _list_of_callbacks(callbacks) -> list:
     return list(callbacks or ())
 
 
-def _check_epochs(epochs, initial_epoch):
-    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"{name} must be an integer; got {value!r}.")
+def _epochs(value, name) -> int:
+    """A number of epochs; 2.0 is one, too."""
+    whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    if isinstance(value, bool) or not (whole or isinstance(value, (int, np.integer))):
+        raise TypeError(f"{name} must be an integer; got {value!r}.")
+    return int(value)
 
 
 def _whole_steps(batch_size, steps, argument) -> tuple:

@@ -263,6 +263,12 @@ def test_steps_need_not_be_whole(steps):
             dense().fit_generator(batches(), steps_per_epoch=wrong)
 
 
+def test_epochs_may_be_whole_numbers_of_any_type():
+    for epochs in (2.0, np.float64(2), np.int64(2)):
+        history = dense().fit_generator(Batches(), epochs=epochs, initial_epoch=0.0, verbose=0, workers=0).history
+        assert len(history["loss"]) == 2
+
+
 def test_a_bar_of_steps_that_are_not_whole_ends(capsys):
     dense().fit_generator(Batches(), steps_per_epoch=2.5, verbose=1, workers=0)
     assert "3/3 [=" in capsys.readouterr().out
