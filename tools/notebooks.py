@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import matplotlib
 import nbformat
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="store nothing")
     options = parser.parse_args()
     paths = [FOLDER / f"{name}.ipynb" for name in options.names] or sorted(FOLDER.glob("*.ipynb"))
-    os.environ["MPLBACKEND"] = INLINE
+    matplotlib.use(INLINE)
     shell = InteractiveShell.instance()
     InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": "tight", "dpi": 80}
     configure_inline_support(shell, INLINE)
