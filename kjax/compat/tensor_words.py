@@ -27,6 +27,20 @@ VARIABLES = {
 }
 
 
+# what Keras's backend imports of TensorFlow, and programs take from it
+OF_BACKEND = {
+    "tf": finder.TOP,
+    "config_pb2": f"{finder.TOP}.core.protobuf.config_pb2",
+    "control_flow_ops": f"{finder.TOP}.python.ops.control_flow_ops",
+    "ctc": f"{finder.TOP}.python.ops.ctc_ops",
+    "device_lib": f"{finder.TOP}.python.client.device_lib",
+    "functional_ops": f"{finder.TOP}.python.ops.functional_ops",
+    "moving_averages": f"{finder.TOP}.python.training.moving_averages",
+    "tensor_array_ops": f"{finder.TOP}.python.ops.tensor_array_ops",
+    "tf_ops": f"{finder.TOP}.python.framework.ops",
+}
+
+
 def _found(target: str) -> Any:
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(f"{ROOM}.{module}"), name)
@@ -56,11 +70,11 @@ def set_session(session):
 
 
 def _backend_attribute(otherwise):
-    """`K.tf`, where programs see the stand-in for TensorFlow."""
+    """`K.tf` and the like, where programs see the stand-in for TensorFlow."""
 
     def __getattr__(name: str):
-        if name == "tf" and finder.installed():
-            return importlib.import_module(finder.TOP)
+        if name in OF_BACKEND and finder.installed():
+            return importlib.import_module(OF_BACKEND[name])
         return otherwise(name)
 
     return __getattr__

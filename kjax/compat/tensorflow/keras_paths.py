@@ -66,6 +66,10 @@ MORE: dict[str, dict[str, str]] = {
 }
 
 
+# path below keras -> the module of kjax that it is
+ELSEWHERE = {"backend_config": "backend.config"}
+
+
 def below(path: str) -> str | None:
     """The path below `keras`, '' for `keras` itself; None for another one."""
     for top in TOPS:
@@ -79,7 +83,7 @@ def _module(path: str) -> str | None:
     inside = below(path)
     if inside is None:
         return None
-    full = f"kjax.{inside}" if inside else "kjax"
+    full = f"kjax.{ELSEWHERE.get(inside, inside)}" if inside else "kjax"
     if full in sys.modules:
         return full
     try:

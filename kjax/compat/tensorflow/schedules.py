@@ -176,6 +176,13 @@ class ExponentialMovingAverage:
         return {**found, **{v.name[:-2]: v for v in rest if id(v) not in have}}
 
 
+def assign_moving_average(variable, value, decay, zero_debias=False, name=None):
+    """The assignment variable <- decay * variable + (1 - decay) * value; `zero_debias` must be False."""
+    if zero_debias:
+        raise NotImplementedError("assign_moving_average: zero_debias is not supported; use K.moving_average_update.")
+    return assign(variable, _moved(variable, value, decay))
+
+
 @tensor_op(name="bounded_decay")
 def _bounded(decay, updates):
     n = _float(updates)

@@ -72,6 +72,7 @@ NAMES: dict[str, dict[str, str]] = {
         ".variables": "global_variables=global_variables_initializer variables=variables_initializer",
     },
     "python.ops.init_ops": {".initializers": f"{_INITIALIZERS} {_KINDS}"},
+    "core.protobuf.config_pb2": {".config": _CONFIG},
     "python.client.device_lib": {".devices": "list_local_devices"},
     "python.client.session": {".sessions": "InteractiveSession Session", ".current": _CURRENT},
     "python.framework.errors": {".errors": _ERRORS},
@@ -89,12 +90,13 @@ NAMES: dict[str, dict[str, str]] = {
     "python.ops.variable_scope": {
         ".variables": "AUTO_REUSE VariableScope get_variable get_variable_scope variable_scope"
     },
+    "python.training.moving_averages": {".schedules": "ExponentialMovingAverage assign_moving_average"},
     "python.ops.variables": {
         ".variables": "Variable global_variables global_variables_initializer trainable_variables"
     },
     "random": {".graphs": "set_random_seed set_seed=set_random_seed"},
     "test": {".devices": "gpu_device_name is_built_with_cuda is_gpu_available"},
 }
-ALIASES: dict[str, str] = {}
+ALIASES: dict[str, str] = {"python.util.tf_inspect": "inspect"}
 ALSO: dict[str, tuple[str, ...]] = {}
 INSTEAD: dict[str, str] = {}

@@ -113,3 +113,18 @@ def test_two_thirds_of_tf_keras_are_there(tensorflow):
                 missing.append(f'{full}.{name}')
     share = found / sum(map(len, names.values()))
     assert share > 0.65, f'{share:.3f} {missing}'
+
+
+def test_what_keras_backend_imports_of_tensorflow_is_there(tensorflow):
+    K = kjax.backend
+    assert K.tf is tensorflow
+    assert K.control_flow_ops.group is tensorflow.group
+    assert K.tf_ops.get_default_graph is tensorflow.get_default_graph
+    assert K.config_pb2.ConfigProto is tensorflow.ConfigProto
+    v = tensorflow.Variable([2.0])
+    K.get_session().run(K.moving_averages.assign_moving_average(v, [4.0], 0.75))
+    assert K.get_value(v) == [2.5]
+    with pytest.raises(NotImplementedError, match='zero_debias'):
+        K.moving_averages.assign_moving_average(v, [4.0], 0.75, zero_debias=True)
+    assert importlib.import_module('tensorflow.python.keras.backend_config').floatx is K.floatx
+    assert importlib.import_module('tensorflow.python.util.tf_inspect').getfullargspec is inspect.getfullargspec
