@@ -103,13 +103,17 @@ class Network(Persistence, Layer):
         self._nodes, self._layers = topology.nodes, topology.layers
         self._input_layers = [x._keras_history[0] for x in self.inputs]
         self._input_coordinates = [x._keras_history for x in self.inputs]
-        self._output_layers = [x._keras_history[0] for x in self.outputs]
-        self._output_coordinates = [x._keras_history for x in self.outputs]
         self.input_names = [layer.name for layer in self._input_layers]
-        self.output_names = [layer.name for layer in self._output_layers]
         fed = [getattr(layer, "is_placeholder", True) for layer in self._input_layers]
         self._feed_inputs = [x for x, wanted in zip(self.inputs, fed, strict=True) if wanted]
         self._feed_input_names = [n for n, wanted in zip(self.input_names, fed, strict=True) if wanted]
+        self._take_outputs()
+
+    def _take_outputs(self):
+        """Notes where `outputs` come from, and that the network leads to them."""
+        self._output_layers = [x._keras_history[0] for x in self.outputs]
+        self._output_coordinates = [x._keras_history for x in self.outputs]
+        self.output_names = [layer.name for layer in self._output_layers]
         self.built = True
         Node(
             self,

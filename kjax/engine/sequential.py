@@ -89,9 +89,42 @@ class Sequential(Model):
                 f"All layers in a Sequential model should have a single output tensor; {layer.name} gives {len(y)}. "
                 "For multi-output layers, use the functional API."
             )
+        grows = self._grows(layer, x, y)
         self._layers.append(layer)
         self._outputs_so_far = y
-        self._finish()
+        if grows:
+            self._finish_one_more(layer, y)
+        else:
+            self._finish()
+
+    def _grows(self, layer, x, y) -> bool:
+        """Whether the graph so far only becomes longer by the call of a new layer on its output."""
+        if not self._is_graph_network or not self.outputs or len(self._layers) != len(self._nodes):
+            return False
+        known, names = self._on_stack
+        node = layer._inbound_nodes[-1]
+        return (
+            self._nodes[-1].output_tensors[0] is x
+            and self._nodes[-1].outbound_layer is self._layers[-1]
+            and id(layer) not in known
+            and layer.name not in names
+            and len(node.input_tensors) == 1
+            and node.input_tensors[0] is x
+            and node.output_tensors[0] is y
+        )
+
+    def _finish_one_more(self, layer, y):
+        """What `_finish` does, without a look at the layers below."""
+        known, names = self._on_stack
+        known.add(id(layer))
+        names.add(layer.name)
+        self._nodes.append(layer._inbound_nodes[-1])
+        self.outputs = [y]
+        calls = [n for n in self._inbound_nodes if n.inbound_layers]
+        self._inbound_nodes = []
+        self._take_outputs()
+        self._inbound_nodes += calls
+        self._forget_programs()
 
     def _finish(self):
         """Makes the graph of the layers so far."""
@@ -106,6 +139,7 @@ class Sequential(Model):
         self._losses, self._per_input_losses = losses
         self._updates, self._per_input_updates = updates
         self._inbound_nodes += first_nodes
+        self._on_stack = {id(n.outbound_layer) for n in self._nodes}, {n.outbound_layer.name for n in self._nodes}
         self._layers, self.trainable, self.optimizer = stack, trainable, optimizer
         self._forget_programs()
 

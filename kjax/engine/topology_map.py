@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import NamedTuple
 
 from kjax.engine.base_layer import Layer
@@ -154,12 +155,9 @@ def map_graph(inputs, outputs) -> TopologyMap:
             nodes_depth[id(node)] = 0
             order.append(node)
     ordered = sorted(layers.values(), key=lambda layer: (-layers_depth[id(layer)], layer_index[id(layer)]))
-    names = [layer.name for layer in ordered]
-    for name in names:
-        if names.count(name) != 1:
-            raise ValueError(
-                f"The name {name!r} is used {names.count(name)} times in the model. All layer names should be unique."
-            )
+    for name, count in collections.Counter(layer.name for layer in ordered).items():
+        if count != 1:
+            raise ValueError(f"The name {name!r} is used {count} times in the model. All layer names should be unique.")
     positions = {id(n): i for i, n in enumerate(order)}
     nodes = sorted(order, key=lambda n: (-nodes_depth[id(n)], positions[id(n)]))
     depths = [nodes_depth[id(n)] for n in nodes], [layers_depth[id(layer)] for layer in ordered]
