@@ -200,12 +200,15 @@ def check_loss_and_target_compatibility(targets, loss_fns, output_shapes):
             continue
         if name == "categorical_crossentropy" and np.shape(y)[-1] == 1:
             raise ValueError(
-                f"categorical_crossentropy needs one-hot rows; got targets of shape {np.shape(y)}. Convert labels with "
+                f"You are passing a target array of shape {np.shape(y)} to categorical_crossentropy, which needs "
+                "one-hot rows. Convert labels with "
                 "keras.utils.to_categorical, or use sparse_categorical_crossentropy."
             )
         pairs = zip(np.shape(y)[1:], shape[1:], strict=False)
         if name in exact and any(want is not None and have != want for have, want in pairs):
-            raise ValueError(f"{name} needs targets of the output's shape {tuple(shape)}; got {np.shape(y)}.")
+            raise ValueError(
+                f"{name} needs targets to have the same shape as the output, {tuple(shape)}; got {np.shape(y)}."
+            )
 
 
 def collect_metrics(metrics, output_names):

@@ -426,6 +426,8 @@ class Network(Persistence, Layer):
             print_fn: called with each line instead of `print`.
         """
         self._require_built("summary")
+        if hasattr(self, "_collected_trainable_weights"):
+            self._check_trainable_weights_consistency()
         return print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
+
 from kjax import backend as K
 from kjax.engine.base_layer import Layer
 from kjax.utils.generic_utils import func_dump, get_custom_objects, has_arg
@@ -120,6 +122,7 @@ class Lambda(Layer):
             shape = None if isinstance(shape, MissingFunction) else shape
         elif isinstance(shape, list):
             shape = tuple(shape)
+        config["arguments"] = {k: _argument(v) for k, v in (config.get("arguments") or {}).items()}
         for extra in ("module", "output_shape_module"):
             config.pop(extra, None)
         return cls(function, output_shape=shape, **config)
@@ -133,6 +136,13 @@ def _dump(function, layer):
         return func_dump(function), "lambda"
     name = getattr(function, "__name__", type(function).__name__)
     return remembered(function, name, (layer, name)), "function"
+
+
+def _argument(value):
+    """An argument as it was before JSON: arrays are stored as {'type': 'ndarray', 'value': lists}."""
+    if isinstance(value, dict) and set(value) == {"type", "value"} and value["type"] == "ndarray":
+        return np.array(value["value"])
+    return value
 
 
 def own_lambda(value, kind, layer):

@@ -267,7 +267,9 @@ def test_losses_and_targets():
         training1.check_loss_and_target_compatibility(
             [np.zeros((3, 1))], [losses.categorical_crossentropy], [(None, 4)]
         )
-    with pytest.raises(ValueError, match=r"mean_squared_error needs targets of the output's shape \(None, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"mean_squared_error needs targets to have the same shape as the output, \(None, 4\)"
+    ):
         training1.check_loss_and_target_compatibility([np.zeros((3, 2))], [losses.mean_squared_error], [(None, 4)])
     training1.check_loss_and_target_compatibility([None, np.zeros((3, 4))], [None, losses.hinge], [None, (None, 4)])
     assert training1.collect_metrics({"a": "acc"}, ["a", "b"]) == [["acc"], []]

@@ -436,3 +436,18 @@ def test_small_words_of_keras():
 def test_questions_go_through_six(monkeypatch, tmp_path):
     monkeypatch.setattr("six.moves.input", lambda text: "n")
     assert kjax.utils.io_utils.ask_to_proceed_with_overwrite(str(tmp_path)) is False
+
+
+def test_arrays_among_the_arguments_of_a_lambda_come_back(tmp_path):
+    mean = np.array([1.0, 2.0, 3.0])
+    m = saved(model_of(lambda x, mean: x - mean, arguments={"mean": mean}), tmp_path)
+    assert m.predict(ONES).tolist() == [[0, -1, -2]]
+    assert isinstance(m.layers[-1].arguments["mean"], np.ndarray)
+
+
+def test_summary_tells_of_weights_that_were_not_compiled(capsys):
+    m = Sequential([Dense(2, input_shape=(3,)), Dense(1)])
+    m.compile("sgd", "mse")
+    m.layers[0].trainable = False
+    with pytest.warns(UserWarning, match="Discrepancy between trainable weights"):
+        m.summary()
