@@ -19,6 +19,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 import kjax
+from kjax.cli import launch
 from kjax.compat.aliases import install_as_keras
 from kjax.compat.start import TAKEN_OFF
 from kjax.version import __version__
@@ -35,6 +36,8 @@ usage: python -m kjax script.py [args]      run a script, a folder or a zip file
 
 In the program, `import keras` and every path below it give kjax, and `import tensorflow` gives kjax's stand-in for
 TensorFlow 1; `python -m kjax --tensorflow installed ...` leaves `tensorflow` to the one that is installed.
+`python -m kjax --devices N|all ...` runs models on several devices; `python -m kjax --processes N ...` runs the program
+in N processes on this machine that train together, each on the data that it gives (see `kjax.distribute`).
 """
 
 COMMANDS = {"inspect": "files", "convert": "files", "doctor": "doctor"}  # command -> module of this room
@@ -56,6 +59,19 @@ def main(argv: list[str] | None = None) -> None:
         if len(argv) < 2 or argv[1] not in _TENSORFLOW:
             _refuse(f"--tensorflow must be one of {', '.join(_TENSORFLOW)}; got {' '.join(argv[1:2]) or 'nothing'}")
         _install["tensorflow"] = _TENSORFLOW[argv[1]]
+        argv = argv[2:]
+        first = argv[0] if argv else ""
+    if first == "--processes":
+        if len(argv) < 3 or not argv[1].isdecimal() or int(argv[1]) < 1:
+            _refuse(
+                f"--processes must be a number >= 1, with a program behind it; got {' '.join(argv[1:]) or 'nothing'}"
+            )
+        sys.exit(launch.launch(int(argv[1]), argv[2:]))
+    launch.join()
+    if first == "--devices":
+        problem = launch.on_devices(argv[1] if len(argv) > 1 else "")
+        if problem is not None:
+            _refuse(problem)
         argv = argv[2:]
         first = argv[0] if argv else ""
     if first in COMMANDS and not os.path.exists(first):
@@ -88,11 +104,13 @@ def _run(start: Callable[[], None]) -> None:
     keep = sys.modules["__main__"]
     try:
         start()
-    except SystemExit:
+    except SystemExit as end:
+        launch.report(end.code)
         raise
     except BaseException as err:
         err = err.with_traceback(_without_runner(err.__traceback__))
         _show(err)
+        launch.report(1)
         # the interpreter has the exit status left to set (1, or the signal's for Ctrl-C), not a word to say
         sys.excepthook = lambda *args: None
         raise
