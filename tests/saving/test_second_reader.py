@@ -1,4 +1,4 @@
-"""Genuine files through the gate, which reads by HDF5's own library, and through pyfive, which shares no code with it."""
+"""Genuine files through the gate, which uses HDF5's own library, and through pyfive, which shares no code with it."""
 
 import numpy as np
 import pytest
