@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -10,8 +11,6 @@ import sys
 import threading
 import time
 
-from kjax import distribute
-
 __all__ = ["join", "launch", "on_devices", "report"]
 
 _MEMBER = "KJAX_PROCESS"  # of a process that `launch` started: "port number count pipe"
@@ -19,12 +18,18 @@ _pipe: list = []  # where a process that `launch` started says that its program 
 _GRACE_SECONDS = 5.0  # for processes that are told to end, before they are killed
 
 
+def _distribute():
+    return importlib.import_module(
+        "kjax.distribute"
+    )  # only where it is asked for: the launcher itself computes nothing
+
+
 def on_devices(text: str) -> str | None:
     """Runs models on so many devices from here on; returns what is wrong with `text`, or None."""
     if text != "all" and not (text.isdecimal() and int(text) > 0):
         return f"--devices must be a number >= 1 or all; got {text or 'nothing'}"
     try:
-        distribute.use_devices(None if text == "all" else int(text))
+        _distribute().use_devices(None if text == "all" else int(text))
     except ValueError as error:
         return f"--devices: {error}"
     return None
@@ -36,7 +41,7 @@ def join() -> None:
     if member is not None:
         port, number, count, pipe = map(int, member.split())
         _pipe.append(pipe)
-        distribute.initialize(coordinator_address=f"localhost:{port}", num_processes=count, process_id=number)
+        _distribute().initialize(coordinator_address=f"localhost:{port}", num_processes=count, process_id=number)
 
 
 def report(status) -> None:
