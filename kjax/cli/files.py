@@ -142,8 +142,8 @@ def _inspect_folder(options) -> int:
             found[name] = str(error)
     if options.json:
         print(json.dumps({"folder": options.file, "checkpoints": found}, indent=1))
-    for name, error in found.items() if not options.json else ():
-        _line(name, "whole: all files are as they were written" if error is None else f"damaged: {error}")
+    for name, problem in found.items() if not options.json else ():
+        _line(name, "whole: all files are as they were written" if problem is None else f"damaged: {problem}")
     return FAILED if any(found.values()) else 0
 
 
