@@ -2,7 +2,7 @@
 
 Python puts the working folder first there for `-m`. What lies in it is the user's data, perhaps a stranger's: a file
 `h5py.py` or `numpy.py` beside a model must not be run by looking at the model. Programs get their own entry later, as
-Python gives it to them (`kjax.compat.runner`). This module is imported first; it takes nothing that is not loaded yet.
+Python gives it to them (`kjax.cli.run`). This module is imported first; it takes nothing that is not loaded yet.
 """
 
 import os

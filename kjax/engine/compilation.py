@@ -143,6 +143,10 @@ class Compilation(StepFunctions):
                 f"`model.compile(optimizer, loss)`."
             )
 
+    def _before_summary(self):
+        if self._compiled:
+            self._check_trainable_weights_consistency()
+
     def _check_trainable_weights_consistency(self):
         flags: list = []
         _collect_flags(self, flags)

@@ -26,6 +26,7 @@ class Intake:
 
     _objectives: list
     _feed_inputs: list
+    _feed_input_names: list
     sample_weight_modes: list | None
 
     def _standardize_x(self, x):

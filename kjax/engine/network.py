@@ -417,6 +417,9 @@ class Network(Persistence, Layer):
 
         return yaml.safe_dump(json.loads(self.to_json()), **kwargs)
 
+    def _before_summary(self) -> None:
+        """What a subclass has to say first."""
+
     def summary(self, line_length=None, positions=None, print_fn=None) -> None:
         """Prints a table of the layers.
 
@@ -426,8 +429,7 @@ class Network(Persistence, Layer):
             print_fn: called with each line instead of `print`.
         """
         self._require_built("summary")
-        if hasattr(self, "_collected_trainable_weights"):
-            self._check_trainable_weights_consistency()
+        self._before_summary()
         return print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
 

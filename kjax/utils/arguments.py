@@ -24,6 +24,6 @@ def step_count(steps, argument) -> int:
     Raises:
         ValueError: for anything else.
     """
-    if isinstance(steps, bool) or not isinstance(steps, numbers.Real) or not 0 < steps < math.inf:
+    if isinstance(steps, bool) or not isinstance(steps, numbers.Real) or not 0 < float(steps) < math.inf:
         raise ValueError(f"{argument} must be a number > 0; got {steps!r}.")
-    return math.ceil(steps)
+    return math.ceil(float(steps))
