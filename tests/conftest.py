@@ -30,6 +30,15 @@ import pytest
 MOST_RESIDENT = 2 << 30
 
 
+SLOW = frozenset(line for line in (Path(__file__).parent / "slow.txt").read_text().splitlines() if line[:1] != "#")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid.partition("[")[0] in SLOW:
+            item.add_marker("slow")
+
+
 @pytest.fixture(autouse=True)
 def seed():
     random.seed(0)

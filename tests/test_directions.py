@@ -66,3 +66,14 @@ def test_no_function_imports_kjax():
         for line, _ in imported(function)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_list_of_slow_tests_names_tests():
+    listed = (KJAX.parent / "tests" / "slow.txt").read_text(encoding="utf-8").splitlines()[1:]
+    missing = []
+    for line in listed:
+        file, _, name = line.partition("::")
+        path = KJAX.parent / file
+        if not path.exists() or f"def {name}(" not in path.read_text(encoding="utf-8"):
+            missing.append(line)
+    assert listed and not missing

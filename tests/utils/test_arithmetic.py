@@ -25,14 +25,21 @@ def test_one_hot_shapes():
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
     [
-        ([0, 5], 3, "labels from 0 to num_classes - 1 = 2; received labels from 0 to 5"),
-        ([-1, 1], None, "received labels from -1 to 1"),
+        ([0, 5], 3, r"labels from 0 to num_classes - 1 = 2 \(or from -3 to -1, .*\); received labels from 0 to 5"),
+        ([-4, 1], 3, "received labels from -4 to 1"),
         ([], None, "y is empty, so num_classes must be given"),
     ],
 )
 def test_wrong_labels(labels, classes, message):
     with pytest.raises(ValueError, match=message):
         to_categorical(labels, classes)
+
+
+def test_negative_labels_count_from_the_end():
+    """As genuine: -1 is the last class; where that is another label's class, kjax warns."""
+    assert to_categorical([-1, 0, 1], 3).tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+    with pytest.warns(UserWarning, match="-1 and 1 are one class of 2"):
+        assert to_categorical([-1, 1]).tolist() == [[0, 1], [0, 1]]
 
 
 def test_zero_vectors_stay_zero():
